@@ -1,0 +1,137 @@
+"""
+A workflow as it is once its file was read and found right: frozen values with every default written out.
+
+    Workflow ─┬─ inputs, vars, triggers, concurrency, …
+              └─ body: Body ── actions ──► Action ──(type: group)──► body: Body ── …
+
+`runner.definitions.load` makes these, `runner.engine.plan` reads them, and a run keeps the very one it began with as JSON
+(its `revision`, with `FORMAT` beside it; design §2.1). Templates stand in here as they were written, as JSON values; who
+evaluates them compiles them. Nothing in here does I/O.
+"""
+
+import hashlib
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from runner.definitions.fields import Condition, Duration, decode_field, encode_field
+
+FORMAT: Final = 1
+"""Format number of a stored revision; a version reads its own and the one before (design §2.16)."""
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all of them are: frozen, by keyword, strict."""
+
+
+class Retry(Model):
+    """When an attempt is followed by another. `delay`, `max_delay`, `max_retry_after` in seconds; the first attempt counts."""
+
+    max_attempts: int = 3
+    delay: Duration = Duration(1)
+    backoff: Literal["exponential", "constant"] = "exponential"
+    max_delay: Duration = Duration(60)
+    on: tuple[Literal["connection", "timeout", "429", "5xx", "conflict"], ...] = ("connection", "timeout", "429", "5xx", "conflict")
+    until: Condition | None = None
+    max_retry_after: Duration = Duration(3600)
+
+
+class Concurrency(Model):
+    """How many runs of a workflow go on at once, counted for each value of the expression `key` where it is given."""
+
+    limit: int = 1
+    key: Any = UNSET
+    when_full: Literal["queue", "skip", "cancel_running"] = "queue"
+    max_queued: int = 100
+
+
+class Input(Model):
+    """One input of a workflow, or one field of a callback's answer. Without `default` it is required."""
+
+    type: Literal["string", "integer", "number", "boolean", "object", "array"]
+    description: str = ""
+    default: Any = UNSET
+    enum: tuple[Any, ...] | None = None
+    secret: bool = False
+
+
+class Trigger(Model):
+    """What may start a run; `config` belongs to its type and was checked against `runner.definitions.triggers`."""
+
+    type: Literal["http", "schedule", "run"]
+    config: dict[str, Any]
+    if_: Condition | None = msgspec.field(default=None, name="if")
+    inputs: dict[str, Any] = {}
+
+
+class Action(Model):
+    """
+    One node. `config` is as written, with templates; for `type: group` it is None and `body` holds the group's body.
+
+    `concurrency` and `rate` (starts a second) belong to `for_each`. `needs` None: waits for the action above.
+    """
+
+    id: str
+    type: str
+    config: Any = None
+    body: "Body | None" = None
+    description: str = ""
+    needs: tuple[str, ...] | None = None
+    if_: Condition | None = msgspec.field(default=None, name="if")
+    for_each: Any = UNSET
+    concurrency: int = 10
+    rate: float | None = None
+    retry: Retry | None = None
+    timeout: Duration | None = None
+    on_error: Literal["fail", "continue"] = "fail"
+    on_interrupt: Literal["retry", "fail"] = "retry"
+    output: Any = UNSET
+    sensitive: tuple[str, ...] = ()
+
+    @property
+    def loops(self) -> bool:
+        """Whether it runs once for each item of a list."""
+        return not isinstance(self.for_each, UnsetType)
+
+
+class Body(Model):
+    """Actions and what follows them. A file is one, and so is a group."""
+
+    actions: tuple[Action, ...]
+    on_failure: tuple[Action, ...] = ()
+    finally_: tuple[Action, ...] = msgspec.field(default=(), name="finally")
+    output: Any = UNSET
+
+
+class Workflow(Model):
+    """What one file describes. `timeout` in seconds; `vars` and `inputs` by name."""
+
+    name: str
+    body: Body
+    description: str = ""
+    labels: dict[str, str] = {}
+    inputs: dict[str, Input] = {}
+    vars: dict[str, Any] = {}
+    triggers: tuple[Trigger, ...] = ()
+    concurrency: Concurrency | None = None
+    timeout: Duration | None = None
+    format: int = FORMAT
+
+    def encode(self) -> bytes:
+        """The revision's JSON: what a run keeps and what its content hash is made of."""
+        return _ENCODER.encode(self)
+
+    @property
+    def revision(self) -> str:
+        """The content hash that a run pins: 16 hexadecimal digits."""
+        return hashlib.sha256(self.encode()).hexdigest()[:16]
+
+    @staticmethod
+    def decode(data: bytes) -> "Workflow":
+        """The workflow that `encode` wrote. Raises `msgspec.ValidationError` for anything else."""
+        return _DECODER.decode(data)
+
+
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=encode_field, order="deterministic")
+_DECODER: Final = msgspec.json.Decoder(Workflow, dec_hook=decode_field)

@@ -1,0 +1,198 @@
+"""
+The eleven events of a run's journal; everything else about a run is derived from them (`shared`: engine, Events).
+
+    accepted → started → finished → … → ended        one run, in order, by `runner.engine.state.evolve`
+
+`runner.engine` makes them, the recorder redacts and encodes them, `runner.store` keeps them without looking inside, and
+whoever shows a run folds them again. An action inside bodies that nest is named by its `place`:
+
+    fetch                 an action of the file
+    sites[3]              the fourth item of a `for_each`
+    sites[3]/check        an action in the group's body for that item
+    poll~2/ask            an action in the body of the group's second attempt
+
+Times are wall time in seconds since 1970 UTC.
+"""
+
+from typing import Any, Final, Literal
+
+import msgspec
+
+from runner.errors import Effect
+
+PhaseName = Literal["main", "on_failure", "finally"]
+ActionState = Literal["pending", "running", "waiting", "succeeded", "failed", "skipped", "cancelled"]
+RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+CancelReason = Literal["person", "timeout", "newer", "parent"]
+
+FORMAT: Final = 1
+
+
+class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
+    """
+    A value as the journal has it: masked, with what is needed to use the real one.
+
+    `json` is the masked value unless it was too big for a row, then `blob` numbers its row in the blob table. Where masking
+    changed it and it may be needed again, `sealed` holds the real value under the run's key. `labels` are the paths that
+    carry secrets' names.
+    """
+
+    json: msgspec.Raw | None = None
+    blob: int | None = None
+    sealed: bytes | None = None
+    labels: tuple[tuple[tuple[str | int, ...], tuple[str, ...]], ...] = ()
+
+
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why an attempt, an action or a run failed; what `$action.ID.error` shows. Masked before it is made."""
+
+    type: str
+    message: str
+    attempts: int = 1
+    action: str = ""
+    facts: dict[str, Any] = {}
+
+
+class Parent(msgspec.Struct, frozen=True):
+    """The action that started a child run, and how deep it stands (a child of a person's run: 1)."""
+
+    run: str
+    place: str
+    depth: int
+
+
+class Event(msgspec.Struct, frozen=True, tag_field="e", omit_defaults=True):
+    """What they all are."""
+
+
+class Accepted(Event, tag="accepted"):
+    """The run exists. `last` is the run that `$last` means; `failures` the failed runs in a row before this one."""
+
+    at: float
+    workflow: str
+    revision: str
+    inputs: Stored
+    trigger: Stored
+    key: str | None = None
+    parent: Parent | None = None
+    deadline: float | None = None
+    last: Stored | None = None
+    failures: int = 0
+
+
+class Started(Event, tag="started"):
+    """An attempt began. `at` is also what `now()` gives in it."""
+
+    at: float
+    place: str
+    attempt: int
+    generation: int = 1
+
+
+class Finished(Event, tag="finished"):
+    """An attempt ended. `retry_at` says when the next one begins, where there is one."""
+
+    at: float
+    place: str
+    attempt: int
+    outcome: Literal["succeeded", "failed", "cancelled", "interrupted"]
+    generation: int = 1
+    effect: Effect = "none"
+    value: Stored | None = None
+    error: Failure | None = None
+    retry_at: float | None = None
+
+
+class Expanded(Event, tag="expanded"):
+    """A `for_each` read its list."""
+
+    at: float
+    place: str
+    items: Stored
+    count: int
+
+
+class Settled(Event, tag="settled"):
+    """An action ended without an attempt of its own: a skip, a `set`, the join of a `for_each`, a group's output."""
+
+    at: float
+    place: str
+    state: Literal["succeeded", "failed", "skipped", "cancelled"]
+    value: Stored | None = None
+    error: Failure | None = None
+    stops: Literal["succeeded", "failed"] | None = None
+    response: Stored | None = None
+
+
+class Parked(Event, tag="parked"):
+    """An action waits without holding anything: until a time, for a child run or for a callback."""
+
+    at: float
+    place: str
+    until: float | None = None
+    child: str | None = None
+    callback: str | None = None
+    answer: Stored | None = None
+
+
+class Cancelling(Event, tag="cancelling"):
+    """The run is to end: nothing of its main phase begins after this."""
+
+    at: float
+    why: CancelReason
+    by: str = ""
+
+
+class Phase(Event, tag="phase"):
+    """A body goes on to its next phase. `scope` is the place of the group's attempt, empty for the file's own body."""
+
+    at: float
+    scope: str
+    phase: PhaseName
+    deadline: float | None = None
+
+
+class Ended(Event, tag="ended"):
+    """The run ended; nothing follows but `Rerun`."""
+
+    at: float
+    state: Literal["succeeded", "failed", "cancelled"]
+    output: Stored | None = None
+    error: Failure | None = None
+    stopped_by: str = ""
+    response: Stored | None = None
+
+
+class Recovered(Event, tag="recovered"):
+    """A start of the daemon found the run unfinished and goes on with it."""
+
+    at: float
+    boot: int
+    clean: bool = False
+
+
+class Rerun(Event, tag="rerun"):
+    """A failed or cancelled run goes on, as `generation`, from `place` or from its first unfinished action."""
+
+    at: float
+    generation: int
+    place: str = ""
+    by: str = ""
+
+
+AnyEvent = (
+    Accepted | Started | Finished | Expanded | Settled | Parked | Cancelling | Phase | Ended | Recovered | Rerun
+)
+
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(tuple[AnyEvent, ...])
+
+
+def encode(events: tuple[AnyEvent, ...]) -> bytes:
+    """One append's events as a JSON list."""
+    return _ENCODER.encode(events)
+
+
+def decode(data: bytes) -> tuple[AnyEvent, ...]:
+    """What `encode` wrote. Raises `msgspec.ValidationError` for anything else."""
+    return _DECODER.decode(data)

@@ -1,0 +1,94 @@
+"""
+A value and, beside it, the names of the secrets it came from: taint.
+
+    Labelled(value, {("headers", "Authorization"): {"API_KEY"}})
+
+A label lies on a path into the value and counts for everything below it; `()` labels the whole. Text never carries its own
+taint (a text subclass loses it in most operations), so the evaluator, the engine and the executors hand on `Labelled`.
+`wrap` turns labelled leaves into `Secret` for an executor, `mask` into `[secret NAME]` for a person.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from runner.secret import Secret
+
+Path = tuple[str | int, ...]
+Names = frozenset[str]
+Labels = Mapping[Path, Names]
+
+NO_LABELS: Final[Labels] = MappingProxyType({})
+
+
+class Labelled(NamedTuple):
+    """A JSON value (or bytes, or a date inside an expression) and the secrets that parts of it came from."""
+
+    value: Any
+    labels: Labels = NO_LABELS
+
+
+class Absent:
+    """The value of a path that leads nowhere; there is one, `ABSENT`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+ABSENT: Final = Absent()
+
+
+def names_of(labels: Labels) -> Names:
+    """Every secret named by any label."""
+    return frozenset().union(*labels.values()) if labels else frozenset()
+
+
+def whole(value: Any, names: Names) -> Labelled:
+    """`value` labelled as a whole."""
+    return Labelled(value, {(): names} if names else NO_LABELS)
+
+
+def below(labels: Labels, step: str | int) -> Labels:
+    """The labels of the child at `step`: those on its path without that step, and those of the whole."""
+    if not labels:
+        return NO_LABELS
+    found = {path[1:]: names for path, names in labels.items() if path and path[0] == step}
+    if () in labels:
+        found[()] = found.get((), frozenset()) | labels[()]
+    return found or NO_LABELS
+
+
+def under(labels: Labels, step: str | int) -> Labels:
+    """The labels of a child as they stand in the value that holds it at `step`."""
+    return {(step, *path): names for path, names in labels.items()} if labels else NO_LABELS
+
+
+def wrap(labelled: Labelled) -> Any:
+    """The value with each labelled leaf as a `Secret`; what carries no label stays as it is."""
+    return _rewrite(labelled.value, labelled.labels, frozenset(), Secret)
+
+
+def mask(labelled: Labelled) -> Any:
+    """The value with each labelled leaf as the text `[secret NAME]` (several names joined by a comma)."""
+    return _rewrite(labelled.value, labelled.labels, frozenset(), lambda names, _: masked_text(names))
+
+
+def masked_text(names: Names) -> str:
+    """How a masked value is written: `[secret NAME]`."""
+    return f"[secret {', '.join(sorted(names))}]"
+
+
+def _rewrite(value: Any, labels: Labels, inherited: Names, leaf: Callable[[Names, Any], Any]) -> Any:
+    names = inherited | labels.get((), frozenset())
+    if not labels and not names:
+        return value
+    if isinstance(value, dict):
+        return {key: _rewrite(item, below(labels, key), names, leaf) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rewrite(item, below(labels, index), names, leaf) for index, item in enumerate(value)]
+    return leaf(names, value) if names else value

@@ -1,0 +1,356 @@
+"""
+All seams of Runner on one page: who needs what from whom, one reason to change each.
+
+    engine ──► Executor      carries out actions of one type            runner.executors
+           ──► Journal       a run's events, appended under a fence     runner.store
+           ──► Runs          admission, claims, lookups, wake-ups       runner.store
+           ──► SecretSource  what `$secret` and `$env` resolve to       runner.secrets
+           ──► Sealer        a value kept for later under a run's key   runner.secrets
+           ──► EventSink     live news for whoever watches              runner.daemon
+    vault  ──► VaultRows     its rows, whatever file they lie in        runner.secrets
+
+A port is a `Protocol` or a frozen value; nothing in here does anything.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from runner.definitions.model import Workflow
+from runner.errors import Problem
+from runner.events import AnyEvent, Parent, RunState, Stored
+from runner.expressions.labels import NO_LABELS, Labels, Path
+
+# --------------------------------------------------------------------------------------------------------- executors
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What an attempt got: a JSON value, and labels for the parts that are secret though no vault knows them (tokens)."""
+
+    value: Any
+    labels: Labels = NO_LABELS
+
+
+class Call(Protocol):
+    """What an executor may know of the attempt it carries out."""
+
+    run: str
+    workflow: str
+    place: str
+    attempt: int
+    timeout: float | None
+    """Seconds that the attempt may take; the engine enforces it, an executor may pass it on to a server."""
+
+    def idempotency_key(self, page: int = 0) -> str:
+        """The same on every attempt and after recovery: an HMAC of run, generation, place and page, 32 hex digits."""
+
+    @property
+    def pages(self) -> Sequence[Result]:
+        """Pages that an earlier attempt has journaled."""
+
+    async def keep_page(self, page: Result) -> None:
+        """Journal a page, so that a repeated attempt need not fetch it again."""
+
+
+class Executor(Protocol):
+    """Carries out attempts of one type. Raises `TemporaryError` or `PermanentError` and nothing else on purpose."""
+
+    async def execute(self, config: Any, call: Call) -> Result:
+        """One attempt. `config` is an instance of the type's `config` model, secrets still wrapped."""
+
+
+class CheckedConfig(msgspec.Struct, frozen=True):
+    """A config as the loader read it: the raw value, and where its templates stand."""
+
+    raw: Any
+    templates: frozenset[Path]
+
+
+class ActionType(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What a package brings for one `type`: the model of its `config`, checks at load, and how to open its executor.
+
+    `check` yields problems whose `path` is the key path below `config` (`queries[0]`), `line` and `column` counting from
+    the leaf's own text (1:1 is its start). `open` is an async context manager; it lives as long as the daemon.
+    """
+
+    name: str
+    config: type[msgspec.Struct]
+    check: "ConfigCheck"
+    open: "OpenExecutor"
+    safe: bool = False
+    """True where an attempt changes nothing outside, whatever its config."""
+
+
+class ConfigCheck(Protocol):
+    """Checks at load that a model cannot express."""
+
+    def __call__(self, config: CheckedConfig) -> Iterable[Problem]:
+        """Yield what is wrong."""
+
+
+class OpenExecutor(Protocol):
+    """Opens an executor."""
+
+    def __call__(self, limits: "ExecutorLimits") -> AbstractAsyncContextManager[Executor]:
+        """Pools and clients live inside the block."""
+
+
+class ExecutorLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings that executors need, as plain values. Sizes in bytes."""
+
+    max_response_size: int = 10_000_000
+    max_rows: int = 10_000
+    allow_private_networks: bool = True
+    allow_metadata: bool = False
+    own_ports: tuple[int, ...] = ()
+    """Runner's own ports on this machine, which no action may call with a `Host` of the dashboard."""
+    file_roots: tuple[str, ...] = ()
+    """Folders that `sqlite://` paths, certificates and CA files may lie in (resolved)."""
+    own_files: tuple[str, ...] = ()
+    """The daemon's own files, refused by inode."""
+
+
+# ------------------------------------------------------------------------------------------------------------- store
+
+
+class Blob(msgspec.Struct, frozen=True):
+    """A value too big for its row."""
+
+    number: int
+    data: bytes
+
+
+class RunChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What an append changes in the run's row, a cache of its journal."""
+
+    state: RunState
+    ended_at: float | None = None
+    output: bytes | None = None
+    error: str | None = None
+    failed_action: str | None = None
+    stopped_by: str | None = None
+
+
+class Park(msgspec.Struct, frozen=True):
+    """A wake-up as a row: unique by run and place. `due` in wall time; None waits for a signal (`child`, `callback`)."""
+
+    place: str
+    due: float | None
+    child: str | None = None
+    callback: str | None = None
+
+
+class Append(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One indivisible append to a run's journal, already encoded by the run that made it.
+
+    Refused (`StoreFencedError`) when `seq` is taken or `boot` is not the store's current one.
+    """
+
+    run: str
+    boot: int
+    seq: int
+    at: float
+    events: bytes
+    blobs: tuple[Blob, ...] = ()
+    change: RunChange | None = None
+    parks: tuple[Park, ...] = ()
+    unparks: tuple[str, ...] = ()
+
+
+class JournalRow(msgspec.Struct, frozen=True):
+    """One append as it was read back."""
+
+    seq: int
+    boot: int
+    at: float
+    events: tuple[AnyEvent, ...]
+
+
+class Journal(Protocol):
+    """The append-only record of each run."""
+
+    def append(self, append: Append) -> "Future[None]":
+        """Hand over and return at once; the future ends when it is on disk, or with a `StoreError`."""
+
+    async def read(self, run: str) -> Sequence[JournalRow]:
+        """The run's whole journal in order."""
+
+    async def blob(self, run: str, number: int) -> bytes:
+        """A value that was too big for its row. Raises StoreError."""
+
+
+class Admission(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that asks to be accepted. `first` is its first append (seq 1, with `Accepted`)."""
+
+    run: str
+    workflow: str
+    revision: str
+    definition: bytes
+    """The revision's JSON; kept once a revision."""
+    first: Append
+    trigger: str = "hand"
+    labels: Mapping[str, str] = {}
+    parent: Parent | None = None
+    key: str | None = None
+    """Concurrency key; `limit`, `max_queued` and `when_full` count for (workflow, key)."""
+    limit: int | None = None
+    max_queued: int = 100
+    when_full: Literal["queue", "skip", "cancel_running"] = "queue"
+    dedupe: str | None = None
+    dedupe_until: float | None = None
+    start: bool = True
+    """False: admit as queued whatever room there is (the dispatcher has no free slot)."""
+
+
+class Admitted(msgspec.Struct, frozen=True):
+    """What became of an admission. `run` is the first run's id for a duplicate; `cancel` names a run to cancel first."""
+
+    verdict: Literal["running", "queued", "duplicate", "skipped", "full"]
+    run: str
+    cancel: str | None = None
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """A run that this boot now executes: fold its journal and go on."""
+
+    run: str
+    workflow: str
+    revision: str
+    parent: Parent | None
+
+
+class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One run as lists show it. Times in wall seconds; `output` is masked JSON."""
+
+    id: str
+    workflow: str
+    revision: str
+    state: RunState
+    accepted_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    trigger: str = "hand"
+    parent: str | None = None
+    output: bytes | None = None
+    error: str | None = None
+    failed_action: str | None = None
+    stopped_by: str | None = None
+    waiting: bool = False
+
+
+class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs; newest first. `before` is the cursor: the id of the last run of the page before."""
+
+    workflow: str | None = None
+    states: tuple[RunState, ...] = ()
+    parent: str | None = None
+    before: str | None = None
+    limit: int = 50
+
+
+class Last(msgspec.Struct, frozen=True):
+    """The last succeeded run of a workflow, and the failed ones in a row since."""
+
+    run: str | None
+    started_at: float | None
+    output: Stored | None
+    failures: int
+
+
+class Due(msgspec.Struct, frozen=True):
+    """A parked place whose time has come."""
+
+    run: str
+    place: str
+
+
+class Runs(Protocol):
+    """Admission, claims and lookups. All of them see what was appended before."""
+
+    async def admit(self, admission: Admission) -> Admitted:
+        """Accept a run, durably; limits and deduplication are counted in the store (design §7)."""
+
+    async def claim(self, boot: int, most: int) -> Sequence[Claimed]:
+        """Take up to `most` queued runs that their limits let go, oldest first, and mark them running."""
+
+    async def definition(self, revision: str) -> Workflow:
+        """The revision that a run pins. Raises StoreError."""
+
+    async def last(self, workflow: str) -> Last:
+        """What `$last` and `$run.failures` mean for a run that starts now."""
+
+    async def find(self, wanted: RunFilter) -> Sequence[RunRow]:
+        """Runs for a list."""
+
+    async def get(self, run: str) -> RunRow | None:
+        """One run; an unambiguous prefix of at least 6 characters does."""
+
+    async def live(self) -> Sequence[Claimed]:
+        """Runs that are neither queued nor ended, oldest first: what a start recovers."""
+
+    async def due(self, before: float, most: int) -> Sequence[Due]:
+        """Parked places whose `due` is not after `before`, earliest first."""
+
+    async def next_due(self) -> float | None:
+        """When the earliest parked place is due."""
+
+    async def waiting_for(self, *, child: str | None = None, callback: str | None = None) -> Sequence[Due]:
+        """Parked places that wait for this child run or this callback."""
+
+    async def counts(self) -> Mapping[str, int]:
+        """Runs by state."""
+
+
+class Store(Journal, Runs, Protocol):
+    """What a store is to those who put things together."""
+
+    boot: int
+    """The fencing token of this opening: grows by one each time."""
+
+    degraded: bool
+    """The disk refuses to write: nothing new starts."""
+
+
+# ----------------------------------------------------------------------------------------------------------- secrets
+
+
+class SecretSource(Protocol):
+    """Where `$secret.NAME` or `$env.NAME` comes from."""
+
+    async def resolve(self, names: frozenset[str]) -> Mapping[str, str]:
+        """The values of all of `names`. Raises SecretMissingError or SecretRefusedError, which name the secret."""
+
+
+class Sealer(Protocol):
+    """Keeps a value for later under a key that belongs to the run."""
+
+    def seal(self, run: str, data: bytes) -> bytes:
+        """Authenticated encryption bound to the run."""
+
+    def open(self, run: str, data: bytes) -> bytes:
+        """What was sealed. Raises SecretError where the key is another's or the bytes were changed."""
+
+    def idempotency_key(self, *parts: str) -> str:
+        """An HMAC over the parts under a key of this installation: 32 hexadecimal digits."""
+
+
+class Redactor(Protocol):
+    """Masks what is secret in what Runner writes."""
+
+    def text(self, text: str) -> str:
+        """The text with every known secret, in every known form, as `[secret NAME]`."""
+
+    def value(self, value: Any) -> Any:
+        """A JSON value with its leaves and keys so treated; the same object where nothing was found."""
+
+
+class EventSink(Protocol):
+    """Live news of runs, for a terminal or a browser; losing it loses nothing."""
+
+    def publish(self, run: str, workflow: str, event: AnyEvent) -> None:
+        """Never waits, never raises."""
