@@ -40,7 +40,7 @@ Kind = str
 One word that says how an attempt failed; `$action.ID.error.type`.
 
 The words of `retry.on` are `connection`, `timeout`, `429`, `5xx`, `conflict`; the others are `status`, `response`, `expect`,
-`expression`, `secret`, `config`, `statement`, `value`, `limit`, `interrupted`, `cancelled`, `refused`, `internal`.
+`until`, `expression`, `secret`, `config`, `statement`, `value`, `limit`, `interrupted`, `cancelled`, `refused`, `internal`.
 """
 
 

@@ -136,11 +136,17 @@ class Parked(Event, tag="parked"):
 
 
 class Cancelling(Event, tag="cancelling"):
-    """The run is to end: nothing of its main phase begins after this."""
+    """
+    A body is to end: nothing of its phase begins after this. The empty `scope` is the file's own body, and so the run.
+
+    `message` says which time was over, where `why` is `timeout`.
+    """
 
     at: float
     why: CancelReason
     by: str = ""
+    scope: str = ""
+    message: str = ""
 
 
 class Phase(Event, tag="phase"):

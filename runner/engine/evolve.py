@@ -1,0 +1,367 @@
+"""
+The pure machine: what an event does to a run, and what the run asks for next.
+
+    event ──evolve(run, event)──► run', [Intent, …]          outstanding(run) ──► every open intent, found by looking
+
+`evolve` gives the intents that an event brings about; `outstanding` finds all open ones by going over the whole state, after
+a fold of the journal. That both agree after each event is an invariant of the model test. An intent may be overtaken by a
+later event; `wanted` tells. No clock, no I/O; an event that cannot follow raises `IllegalEventError`.
+"""
+
+from runner.engine.intents import Await, EndBody, Enter, Execute, Intent, Interrupt, Join, NextPhase, Retry
+from runner.engine.places import inner, item, scope_of_attempt
+from runner.engine.state import TERMINAL, Body, IllegalEventError, Items, Node, Run
+from runner.events import (
+    Accepted,
+    ActionState,
+    AnyEvent,
+    Cancelling,
+    Ended,
+    Expanded,
+    Failure,
+    Finished,
+    Parked,
+    Phase,
+    PhaseName,
+    Recovered,
+    Rerun,
+    Settled,
+    Started,
+)
+
+
+def evolve(run: Run, event: AnyEvent) -> list[Intent]:
+    """Apply one event. Raises IllegalEventError where it cannot follow; the run is then not to be used."""
+    if run.ended is not None or (run.accepted is None) != isinstance(event, Accepted):
+        raise IllegalEventError(f"run {run.id}: {type(event).__name__} cannot follow here")
+    intents: list[Intent] = []
+    match event:
+        case Started():
+            _started(run, event, intents)
+        case Finished():
+            _finished(run, event, intents)
+        case Settled():
+            _settled(run, event, intents)
+        case Expanded():
+            _expanded(run, event, intents)
+        case Parked():
+            _parked(run, event, intents)
+        case Phase():
+            body = _body(run, event.scope)
+            body.deadline = event.deadline
+            _open_phase(run, body, event.phase, intents)
+        case Cancelling():
+            _cancelling(run, event, intents)
+        case Accepted():
+            run.accepted = event
+            run.bodies[""] = body = Body("", run.plan.body, None)
+            _open_phase(run, body, "main", intents)
+        case Recovered():
+            run.recoveries += 0 if event.clean else 1
+        case Ended():
+            run.ended = event
+        case Rerun():
+            raise IllegalEventError(f"run {run.id}: only an ended run is run again")
+    return intents
+
+
+def outstanding(run: Run) -> list[Intent]:
+    """Every open intent, in the order of the places."""
+    intents: list[Intent] = []
+    if run.accepted is not None and run.ended is None:
+        _of_body(run.root, intents)
+    return intents
+
+
+def wanted(run: Run, intent: Intent) -> bool:
+    """Whether an intent still stands, or was overtaken by what happened since."""
+    if isinstance(intent, NextPhase | EndBody):
+        body = run.bodies.get(intent.scope)
+        return body is not None and body.live == 0 and _after(body) == (
+            intent.phase if isinstance(intent, NextPhase) else None
+        )
+    node = run.nodes.get(intent.place)
+    if node is None or node.ended:
+        return False
+    match intent:
+        case Enter():
+            return node.state == "pending" and not node.halted
+        case Execute():
+            return node.state == "running"
+        case Join():
+            return node.items is not None and node.items.live == 0
+        case Retry():
+            return node.retry_at is not None and not node.halted
+        case Await():
+            return node.parked is not None and not node.halted
+        case Interrupt():
+            return node.halted
+
+
+def _of_body(body: Body, intents: list[Intent]) -> None:
+    if body.live == 0:
+        _phase_done(body, intents)
+        return
+    for node in body.current():
+        if node.state != "pending":
+            _of_node(node, intents)
+        elif not body.halting and body.waits[node.plan.id] == 0:
+            intents.append(Enter(node.place))
+
+
+def _of_node(node: Node, intents: list[Intent]) -> None:
+    if node.ended:
+        return
+    if node.items is not None:
+        if node.items.live == 0:
+            intents.append(Join(node.place))
+        for each in node.items.nodes:
+            _of_node(each, intents)
+    elif node.group is not None:
+        _of_body(node.group, intents)
+    elif node.halted:
+        intents.append(Interrupt(node.place))
+    elif node.state == "pending":
+        intents.append(Enter(node.place))
+    elif node.state == "running":
+        intents.append(Execute(node.place))
+    elif node.retry_at is not None:
+        intents.append(Retry(node.place, node.retry_at))
+    else:
+        intents.append(Await(node.place))
+
+
+def _open_phase(run: Run, body: Body, phase: PhaseName, intents: list[Intent]) -> None:
+    body.phase = phase
+    body.halting = False
+    actions = body.phase_plan.actions
+    for name, plan in actions.items():
+        node = Node(inner(body.scope, name), plan, body)
+        body.nodes[name] = run.nodes[node.place] = node
+        body.waits[name] = len(plan.needs)
+        if not plan.needs:
+            intents.append(Enter(node.place))
+    body.live = len(actions)
+    if not actions:
+        _phase_done(body, intents)
+
+
+def _started(run: Run, event: Started, intents: list[Intent]) -> None:
+    node = _open(run, event.place)
+    if node.halted or node.loops or event.attempt < max(1, node.attempt):
+        raise IllegalEventError(f"run {run.id}: attempt {event.attempt} of {event.place} cannot begin here")
+    node.state = "running"
+    node.attempt = event.attempt
+    node.started_at = event.at
+    node.retry_at = None
+    node.error = None
+    if node.plan.body is None:
+        intents.append(Execute(node.place))
+        return
+    scope = scope_of_attempt(node.place, event.attempt)
+    node.group = run.bodies[scope] = body = Body(scope, node.plan.body, node)
+    _open_phase(run, body, "main", intents)
+
+
+def _finished(run: Run, event: Finished, intents: list[Intent]) -> None:
+    node = _open(run, event.place)
+    if event.attempt != node.attempt or node.state == "pending":
+        raise IllegalEventError(f"run {run.id}: attempt {event.attempt} of {event.place} did not begin")
+    node.value, node.error = event.value, event.error
+    _close_group(run, node)
+    if event.retry_at is not None:
+        node.state = "waiting"
+        node.parked = None
+        node.retry_at = event.retry_at
+        intents.append(Interrupt(node.place) if node.halted else Retry(node.place, event.retry_at))
+        return
+    states: dict[str, ActionState] = {"interrupted": "failed"}
+    _end(run, node, states.get(event.outcome, event.outcome), intents)  # type: ignore[arg-type]  # the other words are states
+
+
+def _settled(run: Run, event: Settled, intents: list[Intent]) -> None:
+    node = _open(run, event.place)
+    node.value, node.error = event.value, event.error
+    if event.stops is None:
+        _end(run, node, event.state, intents)
+        return
+    run.stop = event
+    run.stopped_by = node.place
+    node.state = event.state
+    node.body.live -= 1
+    root = run.root
+    if event.stops == "failed":
+        _blame(root, node)
+    _halt_body(root, intents, force=True)
+    if root.live == 0:
+        _phase_done(root, intents)
+
+
+def _expanded(run: Run, event: Expanded, intents: list[Intent]) -> None:
+    node = _open(run, event.place)
+    if not node.loops or node.items is not None or node.halted:
+        raise IllegalEventError(f"run {run.id}: {event.place} has no list to read here")
+    node.state = "running"
+    node.started_at = event.at
+    node.items = Items(event)
+    _advance(run, node, intents)
+
+
+def _parked(run: Run, event: Parked, intents: list[Intent]) -> None:
+    node = _open(run, event.place)
+    if node.state != "running":
+        raise IllegalEventError(f"run {run.id}: {event.place} cannot wait before it began")
+    node.state = "waiting"
+    node.parked = event
+    intents.append(Interrupt(node.place) if node.halted else Await(node.place))
+
+
+def _cancelling(run: Run, event: Cancelling, intents: list[Intent]) -> None:
+    body = _body(run, event.scope)
+    overdue = event.why == "timeout"
+    if overdue:
+        if body.error is None:
+            body.error = Failure(type="timeout", message=event.message)
+    else:
+        run.cancelling = event
+        body.cancelled = True
+    _halt_body(body, intents, force=overdue, deep=overdue and body.phase != "main")
+    if body.live == 0:
+        _phase_done(body, intents)
+
+
+def _end(run: Run, node: Node, state: ActionState, intents: list[Intent]) -> None:
+    node.state = state
+    node.parked = None
+    node.retry_at = None
+    if node.owner is not None:
+        _item_ended(run, node, node.owner, intents)
+    else:
+        _action_ended(node, intents)
+
+
+def _item_ended(run: Run, node: Node, owner: Node, intents: list[Intent]) -> None:
+    items = owner.items
+    assert items is not None
+    items.live -= 1
+    if node.state == "failed" and not node.plan.continues and items.failed is None:
+        items.failed = node.error
+        _halt_items(items, intents, deep=False)
+    _advance(run, owner, intents)
+
+
+def _action_ended(node: Node, intents: list[Intent]) -> None:
+    body = node.body
+    body.live -= 1
+    if node.state == "failed" and not node.plan.continues:
+        _blame(body, node)
+        _halt_body(body, intents, force=True)
+    elif not body.halting:
+        for name in body.phase_plan.dependents[node.plan.id]:
+            body.waits[name] -= 1
+            if body.waits[name] == 0:
+                intents.append(Enter(body.nodes[name].place))
+    if body.live == 0:
+        _phase_done(body, intents)
+
+
+def _advance(run: Run, node: Node, intents: list[Intent]) -> None:
+    items = node.items
+    assert items is not None
+    if not node.halted and items.failed is None:
+        while items.live < node.plan.action.concurrency and items.next < items.count:
+            each = Node(item(node.place, items.next), node.plan, node.body, node, items.next)
+            run.nodes[each.place] = each
+            items.nodes.append(each)
+            items.next += 1
+            items.live += 1
+            intents.append(Enter(each.place))
+    if items.live == 0:
+        intents.append(Join(node.place))
+
+
+def _blame(body: Body, node: Node) -> None:
+    if body.error is None:
+        body.error = node.error
+        body.failed_action = node.place
+
+
+def _halt_body(body: Body, intents: list[Intent], *, force: bool, deep: bool = False) -> None:
+    """
+    Nothing more begins in this phase, and what goes on is ended. The caller looks whether nothing is left live.
+
+    A `finally` goes on unless forced; `deep` forces those of the groups inside too.
+    """
+    if body.halting or (body.phase == "finally" and not force):
+        return
+    body.halting = True
+    for node in body.current():
+        if node.state == "pending":
+            node.state = "skipped"
+            body.live -= 1
+        elif not node.ended:
+            _halt_node(node, intents, deep=deep)
+
+
+def _halt_node(node: Node, intents: list[Intent], *, deep: bool) -> None:
+    if node.halted and not deep:
+        return
+    node.halted = True
+    if node.items is not None:
+        _halt_items(node.items, intents, deep=deep)
+        if node.items.live == 0:
+            intents.append(Join(node.place))
+    elif node.group is not None:
+        node.group.cancelled = True
+        _halt_body(node.group, intents, force=deep, deep=deep)
+        if node.group.live == 0:
+            _phase_done(node.group, intents)
+    else:
+        intents.append(Interrupt(node.place))
+
+
+def _halt_items(items: Items, intents: list[Intent], *, deep: bool) -> None:
+    for each in items.nodes:
+        if each.state == "pending":
+            each.state = "skipped"
+            each.halted = True
+            items.live -= 1
+        elif not each.ended:
+            _halt_node(each, intents, deep=deep)
+
+
+def _phase_done(body: Body, intents: list[Intent]) -> None:
+    after = _after(body)
+    intents.append(EndBody(body.scope) if after is None else NextPhase(body.scope, after))
+
+
+def _after(body: Body) -> PhaseName | None:
+    phases = body.plan.phases
+    if body.phase == "main" and body.error is not None and not body.cancelled and phases["on_failure"]:
+        return "on_failure"
+    return "finally" if body.phase != "finally" and phases["finally"] else None
+
+
+def _close_group(run: Run, node: Node) -> None:
+    if node.group is None:
+        return
+    del run.bodies[node.group.scope]
+    for each in node.group.nodes.values():
+        del run.nodes[each.place]
+        for one in each.items.nodes if each.items else ():
+            del run.nodes[one.place]
+    node.group = None
+
+
+def _open(run: Run, place: str) -> Node:
+    node = run.node(place)
+    if node.state in TERMINAL:
+        raise IllegalEventError(f"run {run.id}: {place} has ended already")
+    return node
+
+
+def _body(run: Run, scope: str) -> Body:
+    try:
+        return run.bodies[scope]
+    except KeyError:
+        raise IllegalEventError(f"run {run.id} has no body at {scope!r}") from None
