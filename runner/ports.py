@@ -12,8 +12,7 @@ All seams of Runner on one page: who needs what from whom, one reason to change 
 A port is a `Protocol` or a frozen value; nothing in here does anything.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, Protocol
 
@@ -148,7 +147,8 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     """
     One indivisible append to a run's journal, already encoded by the run that made it.
 
-    Refused (`StoreFencedError`) when `seq` is taken or `boot` is not the store's current one.
+    Refused (`StoreFencedError`) when `seq` is taken or `boot` is not the store's current one, and after a refused one.
+    `waiting` says whether the run only waits from now on (`RunRow.waiting`); None leaves it as it is.
     """
 
     run: str
@@ -160,6 +160,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     change: RunChange | None = None
     parks: tuple[Park, ...] = ()
     unparks: tuple[str, ...] = ()
+    waiting: bool | None = None
 
 
 class JournalRow(msgspec.Struct, frozen=True):
@@ -171,11 +172,34 @@ class JournalRow(msgspec.Struct, frozen=True):
     events: tuple[AnyEvent, ...]
 
 
+class Durable(Protocol):
+    """
+    The promise that an append is on disk; belongs to the event loop that made it and is used on that loop alone.
+
+    Awaiting it returns None, or raises its `StoreError`. Any number may await it; one that is cancelled leaves it be.
+    """
+
+    def done(self) -> bool:
+        """Whether it is on disk or has failed."""
+
+    def result(self) -> None:
+        """Nothing, once it is on disk. Raises its StoreError; `asyncio.InvalidStateError` where it is not done."""
+
+    def exception(self) -> Exception | None:
+        """The error that it failed with; None while it is not done and when it is on disk."""
+
+    def add_done_callback(self, callback: Callable[["Durable"], object]) -> None:
+        """Call `callback` on the loop when it is done; at once where it is done already."""
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Wait until it is done."""
+
+
 class Journal(Protocol):
     """The append-only record of each run."""
 
-    def append(self, append: Append) -> "Future[None]":
-        """Hand over and return at once; the future ends when it is on disk, or with a `StoreError`."""
+    def append(self, append: Append) -> Durable:
+        """Hand over and return at once; the promise is kept when it is on disk, or fails with a `StoreError`."""
 
     async def read(self, run: str) -> Sequence[JournalRow]:
         """The run's whole journal in order."""
