@@ -4,33 +4,49 @@ The kinds of field that a config model may have besides Python's own.
     class HttpConfig(Struct):
         url: Text                      # text, or a secret that arrives wrapped
         response_timeout: Duration     # "30s" → 30.0
-        expect: Deferred | None        # an expression over $this, computed by the executor
+        items: Deferred | None         # an expression over $this, computed by the executor
     class SqlConfig(Struct):
         query: Statement               # text whose references become bound parameters
 
-`runner.definitions.load` reads a model's types to know how each leaf of a file is compiled (`Statement` and `Deferred` have
-a way of their own, everything else is a template) and what it may hold; `decode` turns a rendered config into the model. A
-leaf that holds a template is accepted at load wherever a value may stand, and checked when it was rendered.
+`runner.definitions.kinds` reads a model's types to know how each leaf of a file is compiled (`Statement` and `Deferred`
+have a way of their own, everything else is a template) and what it may hold; `decode` turns a rendered config into the
+model. A leaf that holds a template is accepted at load wherever a value may stand, and checked when it was rendered.
+
+msgspec allows none of these kinds in a union but with None. A package that wants one (a status or an expression) brings
+a class of its own that is a `CustomField`.
 """
 
 import re
-from typing import Any, Final, TypeVar
+from collections.abc import Callable
+from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
-from runner.expressions.template import Deferred, Statement
+from runner.expressions.template import Deferred, LeafKind, Statement
 from runner.secret import Secret
 
 T = TypeVar("T")
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_DURATION: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
+_LONGEST: Final = 3660 * 86400.0
 _SIZE_UNITS: Final = {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
-_SIZE: Final = re.compile(r"(\d+) ?(B|KB|MB|GB|KiB|MiB|GiB)")
+_SIZE: Final = re.compile(r"([0-9]{1,12}) ?(B|KB|MB|GB|KiB|MiB|GiB)")
 
 
-class Text:
-    """Annotates a field of text that may arrive as a `Secret`; never instantiated: the field holds `str` or `Secret`."""
+class _Annotation(type):
+    """A class that only annotates: msgspec asks whether what `decode_field` gave is an instance of it."""
+
+    holds: tuple[type, ...]
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, cls.holds)
+
+
+class Text(metaclass=_Annotation):
+    """Annotates a field of text that may be secret; never instantiated: the field holds `str` or `Secret`."""
+
+    holds = (str, Secret)
 
 
 class Duration(float):
@@ -41,7 +57,10 @@ class Duration(float):
         """Raises ValueError with what was expected."""
         if not text or _DURATION.sub("", text):
             raise ValueError(f"expected a duration such as 500ms, 30s, 10m, 2h or 1d, found {text[:40]!r}")
-        return cls(sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text)))
+        seconds = sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))
+        if seconds > _LONGEST:
+            raise ValueError(f"expected a duration of at most ten years, found {text[:40]!r}")
+        return cls(seconds)
 
 
 class Size(int):
@@ -64,6 +83,37 @@ class Condition(str):
     __slots__ = ()
 
 
+class Computed(metaclass=_Annotation):
+    """Annotates a field whose text is an expression that gives any value, as `for_each`; other JSON is a template."""
+
+    holds = (object,)
+
+
+class Templated(metaclass=_Annotation):
+    """Annotates a field of any JSON value that is a template, in a model whose other fields are literal (triggers)."""
+
+    holds = (object,)
+
+
+@runtime_checkable
+class CustomField(Protocol):
+    """
+    What a class must bring to be the type of a field, besides the kinds above: all are asked of the class.
+
+    `expected` says in words what may stand there ("a status such as 2xx, a list of them or an expression").
+    """
+
+    expected: str
+
+    @classmethod
+    def leaf_kind(cls, raw: Any) -> LeafKind:
+        """How every text in `raw`, the field's value as it stands in the file, is compiled."""
+
+    @classmethod
+    def parse(cls, value: Any) -> Any:
+        """An instance made of the rendered (or, at load, literal) value. Raises ValueError with what was expected."""
+
+
 def decode(rendered: Any, model: type[T]) -> T:
     """
     A rendered config as its model; `Secret`, `Statement` and `Deferred` leaves stay what they are.
@@ -75,25 +125,18 @@ def decode(rendered: Any, model: type[T]) -> T:
 
 def decode_field(kind: type, value: Any) -> Any:
     """One leaf of a kind that msgspec does not know; for `msgspec.convert(dec_hook=…)`. Raises ValueError."""
-    if kind is Text:
-        if isinstance(value, str | Secret):
-            return value
-        raise ValueError(f"expected text, found {type(value).__name__}")
-    if kind is Duration:
-        return Duration.parse(value) if isinstance(value, str) else _refuse("a duration such as 30s", value)
-    if kind is Size:
-        return Size.parse(value)
-    if kind is Condition:
-        return Condition(value) if isinstance(value, str) else _refuse("an expression", value)
-    if kind in (Statement, Deferred):
-        return value if isinstance(value, kind) else _refuse(kind.__name__.lower(), value)
+    if kind in _LEAVES:
+        accepted, make, expected = _LEAVES[kind]
+        return make(value) if isinstance(value, accepted) else _refuse(expected, value)
+    if isinstance(kind, CustomField):
+        return kind.parse(value)
     return _refuse(kind.__name__, value)
 
 
 def encode_field(value: Any) -> Any:
     """The same leaves as JSON, for `msgspec.json.encode(enc_hook=…)`: a duration in seconds, text as it is."""
     if isinstance(value, Duration):
-        return f"{value:g}s"
+        return f"{value:.6f}".rstrip("0").rstrip(".") + "s"
     if isinstance(value, Size):
         return int(value)
     if isinstance(value, Condition):
@@ -103,3 +146,19 @@ def encode_field(value: Any) -> Any:
 
 def _refuse(expected: str, value: Any) -> Any:
     raise ValueError(f"expected {expected}, found {type(value).__name__}")
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_LEAVES: Final[dict[type, tuple[type | tuple[type, ...], Callable[[Any], Any], str]]] = {
+    Text: ((str, Secret), _same, "text"),
+    Duration: (str, Duration.parse, "a duration such as 30s"),
+    Size: ((str, int), Size.parse, "a size such as 10MB"),
+    Condition: (str, Condition, "an expression"),
+    Computed: (object, _same, "a value"),
+    Templated: (object, _same, "a value"),
+    Statement: (Statement, _same, "a statement"),
+    Deferred: (Deferred, _same, "an expression"),
+}

@@ -4,9 +4,9 @@ A workflow as it is once its file was read and found right: frozen values with e
     Workflow ─┬─ inputs, vars, triggers, concurrency, …
               └─ body: Body ── actions ──► Action ──(type: group)──► body: Body ── …
 
-`runner.definitions.load` makes these, `runner.engine.plan` reads them, and a run keeps the very one it began with as JSON
-(its `revision`, with `FORMAT` beside it; design §2.1). Templates stand in here as they were written, as JSON values; who
-evaluates them compiles them. Nothing in here does I/O.
+`runner.definitions.load` makes these, `runner.engine.plan` reads them, and a run keeps the very one it began with as
+JSON (its `revision`, with `FORMAT` beside it; design §2.1). Templates stand in here as they were written, as JSON
+values; who evaluates them compiles them. Nothing in here does I/O.
 """
 
 import hashlib
@@ -25,19 +25,25 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What all of them are: frozen, by keyword, strict."""
 
 
-class Retry(Model):
-    """When an attempt is followed by another. `delay`, `max_delay`, `max_retry_after` in seconds; the first attempt counts."""
+class Retry(Model, frozen=True):
+    """When another attempt follows. `delay`, `max_delay`, `max_retry_after` in seconds; the first attempt counts."""
 
     max_attempts: int = 3
     delay: Duration = Duration(1)
     backoff: Literal["exponential", "constant"] = "exponential"
     max_delay: Duration = Duration(60)
-    on: tuple[Literal["connection", "timeout", "429", "5xx", "conflict"], ...] = ("connection", "timeout", "429", "5xx", "conflict")
+    on: tuple[Literal["connection", "timeout", "429", "5xx", "conflict"], ...] = (
+        "connection",
+        "timeout",
+        "429",
+        "5xx",
+        "conflict",
+    )
     until: Condition | None = None
     max_retry_after: Duration = Duration(3600)
 
 
-class Concurrency(Model):
+class Concurrency(Model, frozen=True):
     """How many runs of a workflow go on at once, counted for each value of the expression `key` where it is given."""
 
     limit: int = 1
@@ -46,7 +52,7 @@ class Concurrency(Model):
     max_queued: int = 100
 
 
-class Input(Model):
+class Input(Model, frozen=True):
     """One input of a workflow, or one field of a callback's answer. Without `default` it is required."""
 
     type: Literal["string", "integer", "number", "boolean", "object", "array"]
@@ -56,7 +62,7 @@ class Input(Model):
     secret: bool = False
 
 
-class Trigger(Model):
+class Trigger(Model, frozen=True):
     """What may start a run; `config` belongs to its type and was checked against `runner.definitions.triggers`."""
 
     type: Literal["http", "schedule", "run"]
@@ -65,7 +71,7 @@ class Trigger(Model):
     inputs: dict[str, Any] = {}
 
 
-class Action(Model):
+class Action(Model, frozen=True):
     """
     One node. `config` is as written, with templates; for `type: group` it is None and `body` holds the group's body.
 
@@ -95,7 +101,7 @@ class Action(Model):
         return not isinstance(self.for_each, UnsetType)
 
 
-class Body(Model):
+class Body(Model, frozen=True):
     """Actions and what follows them. A file is one, and so is a group."""
 
     actions: tuple[Action, ...]
@@ -104,7 +110,7 @@ class Body(Model):
     output: Any = UNSET
 
 
-class Workflow(Model):
+class Workflow(Model, frozen=True):
     """What one file describes. `timeout` in seconds; `vars` and `inputs` by name."""
 
     name: str
