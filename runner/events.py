@@ -44,13 +44,18 @@ class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why an attempt, an action or a run failed; what `$action.ID.error` shows. Masked before it is made."""
+    """
+    Why an attempt, an action or a run failed; what `$action.ID.error` shows. Masked before it is made.
+
+    `temporary`: trying again may help, so the `retry` of a group around it counts.
+    """
 
     type: str
     message: str
     attempts: int = 1
     action: str = ""
     facts: dict[str, Any] = {}
+    temporary: bool = False
 
 
 class Parent(msgspec.Struct, frozen=True):
@@ -113,7 +118,11 @@ class Expanded(Event, tag="expanded"):
 
 
 class Settled(Event, tag="settled"):
-    """An action ended without an attempt of its own: a skip, a `set`, the join of a `for_each`, a group's output."""
+    """
+    An action ended without an attempt of its own: a skip, a `set`, the join of a `for_each`.
+
+    With `page` it did not end: that page of its answer (the first is 0) need not be fetched again.
+    """
 
     at: float
     place: str
@@ -122,6 +131,7 @@ class Settled(Event, tag="settled"):
     error: Failure | None = None
     stops: Literal["succeeded", "failed"] | None = None
     response: Stored | None = None
+    page: int | None = None
 
 
 class Parked(Event, tag="parked"):

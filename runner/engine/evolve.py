@@ -55,6 +55,7 @@ def evolve(run: Run, event: AnyEvent) -> list[Intent]:
         case Accepted():
             run.accepted = event
             run.bodies[""] = body = Body("", run.plan.body, None)
+            body.deadline = event.deadline
             _open_phase(run, body, "main", intents)
         case Recovered():
             run.recoveries += 0 if event.clean else 1
@@ -160,6 +161,8 @@ def _started(run: Run, event: Started, intents: list[Intent]) -> None:
         return
     scope = scope_of_attempt(node.place, event.attempt)
     node.group = run.bodies[scope] = body = Body(scope, node.plan.body, node)
+    if node.plan.action.timeout is not None:
+        body.deadline = event.at + node.plan.action.timeout
     _open_phase(run, body, "main", intents)
 
 
@@ -181,6 +184,10 @@ def _finished(run: Run, event: Finished, intents: list[Intent]) -> None:
 
 def _settled(run: Run, event: Settled, intents: list[Intent]) -> None:
     node = _open(run, event.place)
+    if event.page is not None:
+        assert event.value is not None
+        node.pages.append(event.value)
+        return
     node.value, node.error = event.value, event.error
     if event.stops is None:
         _end(run, node, event.state, intents)

@@ -44,12 +44,13 @@ NO_NAMES = Names()
 class Piece:
     """A compiled template with the names that it needs, those of the `vars` it mentions included."""
 
-    __slots__ = ("names", "template", "uses_last")
+    __slots__ = ("names", "template", "uses_last", "volatile")
 
     def __init__(self, template: Template, variables: Mapping[str, "Piece"]) -> None:
         self.template = template
         self.names = NO_NAMES
         self.uses_last = False
+        self.volatile = template.volatile
         for use in template.uses:
             root, path = use.reference.root, use.reference.path
             if root == "secret":
@@ -58,6 +59,7 @@ class Piece:
                 self.names |= Names(env=frozenset({str(path[0])}))
             elif root == "vars" and path and path[0] in variables:
                 self.names |= variables[str(path[0])].names
+                self.volatile = self.volatile or variables[str(path[0])].volatile
             elif root == "last" or (root == "run" and path[:1] == ("failures",)):
                 self.uses_last = True
 
@@ -86,6 +88,11 @@ class ActionPlan:
         else:
             self.model = compiler.types[action.type].config
             self.config = compiler.value(action.config, leaf_kinds(action.config, self.model))
+
+    @property
+    def volatile(self) -> bool:
+        """Whether what an attempt does depends on the time it began at, so that its start must be on disk first."""
+        return self.config is not None and self.config.volatile
 
     @property
     def continues(self) -> bool:

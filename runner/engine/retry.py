@@ -26,18 +26,11 @@ def delay(retry: Retry, attempt: int, error: ActionError, draw: float) -> float:
     """
     Seconds to wait after attempt number `attempt`; `draw` is even in [0, 1).
 
-    What the peer asked for (`Retry-After`) counts when it is longer. Polling (`until`) waits the whole delay: its author
-    chose the rhythm.
+    What the peer asked for (`Retry-After`) counts when it is longer. Polling (`until`) waits `delay` each time: its
+    author chose the rhythm.
     """
-    if error.kind == "until":
-        wait = float(retry.delay) if retry.backoff == "constant" else _bound(retry, 1)
+    if error.kind == "until" or retry.backoff == "constant":
+        wait = float(retry.delay)
     else:
-        bound = _bound(retry, attempt)
-        wait = bound if retry.backoff == "constant" else bound * draw
+        wait = draw * min(retry.delay * 2.0 ** min(attempt - 1, 60), retry.max_delay)
     return max(wait, error.retry_after or 0.0)
-
-
-def _bound(retry: Retry, attempt: int) -> float:
-    if retry.backoff == "constant":
-        return float(retry.delay)
-    return float(min(retry.delay * 2.0 ** min(attempt - 1, 60), retry.max_delay))

@@ -38,10 +38,11 @@ class IllegalEventError(RunnerError):
 class Items:
     """A `for_each` under way: `next` is the first item that has no node yet, `live` counts those that have not ended."""
 
-    __slots__ = ("count", "event", "failed", "live", "next", "nodes")
+    __slots__ = ("count", "decoded", "event", "failed", "live", "next", "nodes")
 
     def __init__(self, event: Expanded) -> None:
         self.event = event
+        self.decoded: Labelled | None = None
         self.count = event.count
         self.next = 0
         self.live = 0
@@ -58,8 +59,8 @@ class Node:
     """
 
     __slots__ = (
-        "attempt", "body", "decoded", "error", "group", "halted", "index", "items", "owner", "parked", "place", "plan", "retry_at",
-        "started_at", "state", "value",
+        "attempt", "body", "decoded", "error", "group", "halted", "index", "items", "owner", "pages", "parked", "place", "plan",
+        "retry_at", "started_at", "state", "value",
     )  # fmt: skip
 
     def __init__(self, place: str, plan: ActionPlan, body: "Body", owner: "Node | None" = None, index: int = -1) -> None:
@@ -78,6 +79,7 @@ class Node:
         self.items: Items | None = None
         self.group: Body | None = None
         self.parked: Parked | None = None
+        self.pages: list[Stored] = []
         self.halted = False
 
     @property
@@ -95,7 +97,8 @@ class Body:
     """
     A body under way. `live` counts the actions of its phase that have not ended; `waits` how many needs each still has.
 
-    `halting`: nothing more begins in this phase. `cancelled`: it was ended from outside, so no `on_failure`.
+    `halting`: nothing more begins in this phase. `cancelled`: it was ended from outside, so no `on_failure`. `deadline` is
+    the wall time at which its phase is over.
     """
 
     __slots__ = ("cancelled", "deadline", "error", "failed_action", "halting", "live", "nodes", "parent", "phase", "plan", "scope", "waits")

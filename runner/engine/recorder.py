@@ -1,0 +1,183 @@
+"""
+The one door of a run to its journal: masks, encodes, numbers, hands over.
+
+    events ──add()──► pending ──flush()──► Append ──► Journal        store() / load(): values ◄──► Stored
+
+Every value passes `store`: what is secret in it is masked before it is encoded, and where masking changed it the real value
+is sealed beside it under the run's key, since masked text is never used as data (design §2.14). `add` never waits; what was
+added goes to the disk as one indivisible append at the next `flush`, and `durable` waits for the last of them. Encoding
+happens here, by the run that made the value, so that only the disk can fail later (design §2.10).
+"""
+
+import anyio
+import msgspec
+
+from runner.engine.limits import EngineLimits
+from runner.errors import ActionError, PermanentError, StoreError, TemporaryError
+from runner.events import AnyEvent, Failure, Stored, encode
+from runner.expressions.labels import NO_LABELS, Labelled, Labels, mask
+from runner.ports import Append, Blob, Durable, EventSink, Journal, Park, Redactor, RunChange, Sealer
+
+ROW_BYTES = 4096
+"""A value longer than this gets a row of its own in the blob table, once."""
+
+OFF_LOOP_BYTES = 65_536
+"""A value longer than this is masked in a thread, so that it does not hold up the others."""
+
+
+class Recorder:
+    """
+    The recorder of one run; lives as long as the run is in memory. `seq` is the last append's number.
+
+    `urgent`: something was added that has to be handed over soon.
+    """
+
+    def __init__(
+        self,
+        run: str,
+        workflow: str,
+        *,
+        boot: int,
+        seq: int,
+        journal: Journal,
+        redactor: Redactor,
+        sealer: Sealer,
+        sink: EventSink,
+        limits: EngineLimits,
+    ) -> None:
+        self.run = run
+        self._workflow = workflow
+        self._boot = boot
+        self._seq = seq
+        self._journal = journal
+        self._redactor = redactor
+        self._sealer = sealer
+        self._sink = sink
+        self._limits = limits
+        self.urgent = False
+        self._events: list[AnyEvent] = []
+        self._blobs: list[Blob] = []
+        self._parks: list[Park] = []
+        self._unparks: list[str] = []
+        self._blob_number = seq << 24
+        self._bytes = 0
+        self._last: Durable | None = None
+
+    def add(self, event: AnyEvent, *, rides: bool = False) -> None:
+        """Take an event into the next append and tell whoever watches. One that `rides` along asks for no append itself."""
+        self._events.append(event)
+        self.urgent = self.urgent or not rides
+        self._sink.publish(self.run, self._workflow, event)
+
+    def park(self, park: Park) -> None:
+        """Make a wake-up row with the next append."""
+        self._parks.append(park)
+
+    def unpark(self, place: str) -> None:
+        """Take a wake-up row away with the next append."""
+        self._unparks.append(place)
+
+    def flush(self, *, at: float, change: RunChange | None = None, waiting: bool | None = None) -> Durable | None:
+        """Hand over what was added as one append; None where nothing was."""
+        if not self._events:
+            return self._last
+        self._seq += 1
+        self.urgent = False
+        append = Append(
+            run=self.run,
+            boot=self._boot,
+            seq=self._seq,
+            at=at,
+            events=encode(tuple(self._events)),
+            blobs=tuple(self._blobs),
+            change=change,
+            parks=tuple(self._parks),
+            unparks=tuple(self._unparks),
+            waiting=waiting,
+        )
+        for gathered in (self._events, self._blobs, self._parks, self._unparks):
+            gathered.clear()
+        self._last = self._journal.append(append)
+        return self._last
+
+    async def durable(self) -> None:
+        """Come back when everything handed over is on disk. Raises StoreError."""
+        if self._last is not None and not self._last.done():
+            await self._last
+        elif self._last is not None:
+            self._last.result()
+
+    async def store(self, labelled: Labelled) -> Stored:
+        """
+        A value as the journal keeps it.
+
+        Raises PermanentError (`value`) for one that cannot be written as JSON or passes the run's bounds.
+        """
+        real = self._encode(labelled.value)
+        if not labelled.labels and len(real) <= OFF_LOOP_BYTES:
+            masked = self._redactor.value(labelled.value)
+        else:
+            masked = await anyio.to_thread.run_sync(self._masked, labelled)
+        changed = masked is not labelled.value
+        data = self._encode(masked) if changed else real
+        return Stored(
+            json=None if len(data) > ROW_BYTES else msgspec.Raw(data),
+            blob=self._blob(data) if len(data) > ROW_BYTES else None,
+            sealed=self._sealer.seal(self.run, real) if changed else None,
+            labels=tuple((path, tuple(sorted(names))) for path, names in labelled.labels.items()),
+        )
+
+    async def load(self, stored: Stored, run: str = "") -> Labelled:
+        """The real value, of this run or of another. Raises StoreError or SecretError where it cannot be had any more."""
+        if stored.sealed is not None:
+            data = self._sealer.open(run or self.run, stored.sealed)
+        elif stored.blob is not None:
+            data = await self._journal.blob(run or self.run, stored.blob)
+        elif stored.json is not None:
+            data = bytes(stored.json)
+        else:
+            raise StoreError(f"run {self.run}: a value of the journal is empty")
+        return Labelled(msgspec.json.decode(data), labels_of(stored))
+
+    def failure(self, error: ActionError, *, attempts: int = 1, action: str = "") -> Failure:
+        """A failure with everything in it masked."""
+        return Failure(
+            type=error.kind,
+            message=self._redactor.text(str(error)),
+            attempts=attempts,
+            action=action,
+            facts=self._redactor.value(dict(error.facts)) if error.facts else {},
+            temporary=isinstance(error, TemporaryError),
+        )
+
+    def text(self, text: str) -> str:
+        """A text masked."""
+        return self._redactor.text(text)
+
+    def _masked(self, labelled: Labelled) -> object:
+        return self._redactor.value(mask(labelled) if labelled.labels else labelled.value)
+
+    def _encode(self, value: object) -> bytes:
+        try:
+            return msgspec.json.encode(value)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            reason = "text with a lone surrogate" if isinstance(error, UnicodeEncodeError) else type(error).__name__
+            raise PermanentError(f"the value cannot be written as JSON: {reason}", kind="value", effect="done") from None
+
+    def _blob(self, data: bytes) -> int:
+        self._bytes += len(data)
+        if self._bytes > self._limits.journal_size:
+            raise PermanentError(
+                f"the run's values are over {self._limits.journal_size} bytes together (limits.journal_size)",
+                kind="limit",
+                effect="done",
+            )
+        self._blob_number += 1
+        self._blobs.append(Blob(self._blob_number, data))
+        return self._blob_number
+
+
+def labels_of(stored: Stored) -> Labels:
+    """The labels of a stored value."""
+    return {path: frozenset(names) for path, names in stored.labels} if stored.labels else NO_LABELS
+
