@@ -50,6 +50,13 @@ class Call(Protocol):
     def pages(self) -> Sequence[Result]:
         """Pages that an earlier attempt has journaled."""
 
+    def leaving(self) -> None:
+        """
+        To be called when what may change something outside is about to be sent, and not for what changes nothing.
+
+        An attempt that is cut off after this has `effect: unknown`.
+        """
+
     async def keep_page(self, page: Result) -> None:
         """Journal a page, so that a repeated attempt need not fetch it again."""
 
@@ -124,11 +131,17 @@ class Blob(msgspec.Struct, frozen=True):
 
 
 class RunChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What an append changes in the run's row, a cache of its journal."""
+    """
+    What an append changes in the run's row, a cache of its journal.
+
+    `output` is the masked JSON for lists, absent where it is too big for a row; `kept` is the same as the journal has it, with
+    what `$last` needs to use the real one (`Last.output`).
+    """
 
     state: RunState
     ended_at: float | None = None
     output: bytes | None = None
+    kept: Stored | None = None
     error: str | None = None
     failed_action: str | None = None
     stopped_by: str | None = None
