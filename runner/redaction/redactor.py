@@ -22,6 +22,9 @@ _LONGEST_NUMBER: Final = 14_000
 """Bits of an integer over which Python itself refuses to write it, so that nothing can leak it."""
 
 
+_JSON_TYPES: Final[tuple[type[Any], ...]] = (str, dict, list, tuple, bytes, int, float)
+
+
 class LabelledValue(Protocol):
     """A JSON value and the names of the secrets that its parts came from; `()` labels the whole."""
 
@@ -189,17 +192,14 @@ def _joined(value: Any, *, numeric: bool) -> bytes:
         elif kind is int or kind is float:
             if numeric and _is_number(item):
                 texts.append(repr(item))
-        else:
+        elif item is not None and kind is not bool:
             stack += _plain(item)
     return b"\n".join(("\n".join(texts).encode("utf-8", "surrogatepass"), *raw))
 
 
 def _plain(item: Any) -> Iterable[Any]:
     """What a subclass of a JSON type is; nothing for what is no JSON value at all."""
-    for kind in (str, dict, list, tuple, bytes, float):
-        if isinstance(item, kind):
-            return (kind(item),)
-    return (int(item),) if isinstance(item, int) and not isinstance(item, bool) else ()
+    return [kind(item) for kind in _JSON_TYPES if isinstance(item, kind)]
 
 
 def _is_number(item: Any) -> bool:
