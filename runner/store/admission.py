@@ -1,0 +1,71 @@
+"""
+Whether a run that asks to be accepted runs, queues or is turned away: a pure decision over how full its lane is.
+
+    Admission + Lane ──decide()──► Decision: a verdict, the run's place in the lane, whom to cancel
+
+A *lane* is what a `concurrency` limit counts: one for each (workflow, key). A run takes a place in it from the moment
+that the limit lets it go until it ends, whether it runs, waits or is still queued for the dispatcher; whoever finds the
+lane full is `held` in it, first come, first served. Both stores count, this decides: so that they cannot differ.
+"""
+
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from runner.ports import Admission, Admitted
+
+Place = Literal["taken", "held"]
+"""Where a live or queued run stands in its lane. A run without a limit has no lane and no place."""
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """
+    How full a lane is. `oldest` is the run that took its place first, a running one before one that only may run.
+
+    `inherited`: an ancestor of the run has a place in this very lane, so the run must not wait for it (design §2.8).
+    """
+
+    taken: int = 0
+    held: int = 0
+    oldest: str | None = None
+    inherited: bool = False
+
+
+class Decision(NamedTuple):
+    """What becomes of the run. `place` is None where there is no lane, or no run."""
+
+    verdict: Literal["running", "queued", "skipped", "full"]
+    place: Place | None = None
+    cancel: str | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether there is a run from now on."""
+        return self.verdict in {"running", "queued"}
+
+    def answer(self, run: str) -> Admitted:
+        """The answer to whoever asked."""
+        return Admitted(self.verdict, run, self.cancel)
+
+
+def decide(asked: Admission, lane: Lane | None) -> Decision:
+    """Decide over `asked`. `lane` is None exactly where it has no limit; `max_queued` bounds those that are held."""
+    go: Literal["running", "queued"] = "running" if asked.start else "queued"
+    if lane is None or asked.limit is None:
+        return Decision(go)
+    if lane.inherited or (lane.held == 0 and lane.taken < asked.limit):
+        return Decision(go, "taken")
+    if asked.when_full == "skip":
+        return Decision("skipped")
+    if lane.held >= asked.max_queued:
+        return Decision("full")
+    return Decision("queued", "held", lane.oldest if asked.when_full == "cancel_running" else None)
+
+
+def joined(lane: Lane, decision: Decision, run: str) -> Lane:
+    """The lane after `decision`."""
+    if decision.place is None:
+        return lane
+    if decision.place == "held":
+        return msgspec.structs.replace(lane, held=lane.held + 1)
+    return msgspec.structs.replace(lane, taken=lane.taken + 1, oldest=lane.oldest or run)

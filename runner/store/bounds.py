@@ -1,0 +1,17 @@
+"""
+The few fixed numbers and words that both stores keep to.
+"""
+
+from typing import Final
+
+ENDED: Final = frozenset({"succeeded", "failed", "cancelled"})
+"""States of a run that has ended."""
+
+AT_ONCE: Final = 0.0
+"""The due time of a parked place whose signal has come: before any wall clock."""
+
+MOST_WAITING: Final = 50_000
+"""Appends that may wait for the disk before admissions are refused; appends never are."""
+
+PREFIX: Final = 6
+"""Characters that an abbreviated run id has at least."""

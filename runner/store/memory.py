@@ -1,0 +1,183 @@
+"""
+A store without a disk, for tests and for models: it commits and crashes when it is told to.
+
+    append() ──► waiting operations ──commit(k)──► Tables            crash() ──► a store that was opened anew: boot + 1
+
+It keeps the whole contract of `runner.ports.Store`; the contract suite runs over it and over the SQLite store. With
+`auto_commit` everything is durable at once. Without, lookups see what was committed, admissions and claims wait for
+`commit`. `break_disk` makes every commit fail until `mend_disk`.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from runner.clock import Clock, SystemClock
+from runner.definitions.model import Workflow
+from runner.errors import RunnerError, StoreDegradedError, StoreError, StoreFencedError
+from runner.ports import Admission, Admitted, Append, Claimed, Due, JournalRow, Last, RunFilter, RunRow
+from runner.store.bounds import MOST_WAITING, PREFIX
+from runner.store.journal import journal_row, last_output
+from runner.store.pending import Pending
+from runner.store.tables import Tables
+
+Answer = TypeVar("Answer")
+
+
+class MemoryStore:
+    """A `runner.ports.Store` in memory. `tables` is its disk; of two stores over one disk the later is in force."""
+
+    def __init__(self, *, clock: Clock | None = None, auto_commit: bool = True, tables: Tables | None = None) -> None:
+        self.tables = tables or Tables()
+        self.boot = self.tables.boot
+        self.degraded = False
+        self._clock = clock or SystemClock()
+        self._auto_commit = auto_commit
+        self._waiting: deque[tuple[Callable[[], Any], Pending[Any], bool]] = deque()
+        self._refused: set[str] = set()
+
+    # ------------------------------------------------------------------------------------- what a test does to a disk
+
+    @property
+    def waiting(self) -> int:
+        """Operations that were handed over and not committed."""
+        return len(self._waiting)
+
+    def commit(self, most: int | None = None) -> int:
+        """Make the next `most` waiting operations durable (all of them by default); says how many it were."""
+        done = 0
+        while self._waiting and not self.degraded and (most is None or done < most):
+            work, pending, _ = self._waiting.popleft()
+            done += 1
+            try:
+                answer = work()
+            except RunnerError as error:
+                pending.fail(error)
+            else:
+                pending.settle(answer)
+        return done
+
+    def crash(self) -> "MemoryStore":
+        """Lose what was not committed, and open the disk again: the store returned owns it, this one is fenced off."""
+        self._waiting.clear()
+        self.tables.boot += 1
+        return MemoryStore(clock=self._clock, auto_commit=self._auto_commit, tables=self.tables)
+
+    def break_disk(self) -> None:
+        """Every commit fails from now on: appends wait, admissions and claims that wait are refused."""
+        self.degraded = True
+        for entry in [each for each in self._waiting if each[2]]:
+            self._waiting.remove(entry)
+            entry[1].fail(StoreDegradedError("the disk refuses to write: nothing new starts"))
+
+    def mend_disk(self) -> None:
+        """Commits succeed again."""
+        self.degraded = False
+        self._committed()
+
+    def _hand_over(self, work: Callable[[], Answer], *, new: bool) -> Pending[Answer]:
+        pending: Pending[Answer] = Pending()
+        self._waiting.append((work, pending, new))
+        self._committed()
+        return pending
+
+    def _committed(self) -> None:
+        if self._auto_commit:
+            self.commit()
+
+    # -------------------------------------------------------------------------------------------------------- Journal
+
+    def append(self, append: Append) -> Pending[None]:
+        """Hand over and return at once."""
+        return self._hand_over(lambda: self._append(append), new=False)
+
+    def _append(self, append: Append) -> None:
+        if append.run in self._refused:
+            raise StoreFencedError(f"run {append.run}: an append before seq {append.seq} was refused")
+        try:
+            self.tables.append(append)
+        except StoreError:
+            self._refused.add(append.run)
+            raise
+
+    async def read(self, run: str) -> Sequence[JournalRow]:
+        """The run's whole journal in order."""
+        return self._journal(run)
+
+    def _journal(self, run: str) -> list[JournalRow]:
+        appends = sorted(self.tables.journal.get(run, {}).items())
+        return [journal_row(run, seq, append.boot, append.at, append.events) for seq, append in appends]
+
+    async def blob(self, run: str, number: int) -> bytes:
+        """A value that was too big for its row. Raises StoreError."""
+        try:
+            return self.tables.blobs[run, number]
+        except KeyError:
+            raise StoreError(f"run {run}: value {number} is not in the store") from None
+
+    # ----------------------------------------------------------------------------------------------------------- Runs
+
+    async def admit(self, admission: Admission) -> Admitted:
+        """Accept a run, durably. Raises StoreDegradedError, StoreFencedError."""
+        if self.degraded or len(self._waiting) > MOST_WAITING:
+            raise StoreDegradedError("the disk refuses to write: nothing new starts")
+        return await self._hand_over(lambda: self.tables.admit(admission), new=True)
+
+    async def claim(self, boot: int, most: int) -> Sequence[Claimed]:
+        """Take queued runs, oldest first. Raises StoreDegradedError, StoreFencedError."""
+        if self.degraded:
+            raise StoreDegradedError("the disk refuses to write: nothing new starts")
+        return await self._hand_over(lambda: self.tables.claim(boot, most, self._clock.wall()), new=True)
+
+    async def definition(self, revision: str) -> Workflow:
+        """The revision that a run pins. Raises StoreError."""
+        try:
+            return Workflow.decode(self.tables.revisions[revision])
+        except KeyError:
+            raise StoreError(f"revision {revision} is not in the store") from None
+
+    async def last(self, workflow: str) -> Last:
+        """What `$last` and `$run.failures` mean for a run that starts now."""
+        run, failures = self.tables.last.get(workflow), self.tables.failures[workflow]
+        if run is None:
+            return Last(None, None, None, failures)
+        row = self.tables.runs[run].row
+        return Last(run, row.started_at, last_output(reversed(self._journal(run))), failures)
+
+    async def find(self, wanted: RunFilter) -> Sequence[RunRow]:
+        """Runs for a list."""
+        return self.tables.find(wanted)
+
+    async def get(self, run: str) -> RunRow | None:
+        """One run, by its id or by an unambiguous prefix of it."""
+        entry = self.tables.runs.get(run)
+        if entry is None and len(run) >= PREFIX:
+            matching = [each for each in self.tables.runs.values() if each.row.id.startswith(run)]
+            entry = matching[0] if len(matching) == 1 else None
+        return entry.row if entry is not None else None
+
+    async def live(self) -> Sequence[Claimed]:
+        """Runs that are neither queued nor ended, oldest first."""
+        entries = (entry for entry in self.tables.runs.values() if entry.row.state == "running")
+        return [entry.claimed for entry in sorted(entries, key=lambda entry: entry.row.id)]
+
+    async def due(self, before: float, most: int) -> Sequence[Due]:
+        """Parked places whose time has come, earliest first."""
+        return self.tables.due(before, most)
+
+    async def next_due(self) -> float | None:
+        """When the earliest parked place is due."""
+        return min((park.due for park in self.tables.parked.values() if park.due is not None), default=None)
+
+    async def waiting_for(self, *, child: str | None = None, callback: str | None = None) -> Sequence[Due]:
+        """Parked places that wait for this child run or this callback."""
+        parked = sorted(self.tables.parked.items())
+        return [
+            Due(*at)
+            for at, park in parked
+            if (child is not None and park.child == child) or (callback is not None and park.callback == callback)
+        ]
+
+    async def counts(self) -> Mapping[str, int]:
+        """Runs by state."""
+        return Counter(entry.row.state for entry in self.tables.runs.values())

@@ -1,0 +1,224 @@
+"""
+The memory store's disk: what the tables of the SQLite store hold, as dictionaries, with the same rules.
+
+    Append, Admission, claim ──apply──► Tables ──► rows for lookups
+
+Each operation either happens whole or raises and changes nothing. `runner.store.memory` decides when they happen;
+nothing in here waits, and there is no crash in here.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from runner.errors import StoreError, StoreFencedError
+from runner.events import Parent
+from runner.ports import (
+    Admission,
+    Admitted,
+    Append,
+    Blob,
+    Claimed,
+    Due,
+    Park,
+    RunFilter,
+    RunRow,
+)
+from runner.store.admission import Lane, Place, decide
+from runner.store.bounds import AT_ONCE, ENDED
+
+
+class Entry:
+    """A run's row, and what lists do not show."""
+
+    __slots__ = ("key", "limit", "parent", "place", "row")
+
+    def __init__(
+        self, row: RunRow, parent: Parent | None, key: str | None, limit: int | None, place: Place | None
+    ) -> None:
+        self.row = row
+        self.parent = parent
+        self.key = key
+        self.limit = limit
+        self.place: Place | None = place
+
+    @property
+    def claimed(self) -> Claimed:
+        """What who executes it has to know."""
+        return Claimed(self.row.id, self.row.workflow, self.row.revision, self.parent)
+
+
+class Tables:
+    """All that is on the disk. `boot` is the current one."""
+
+    def __init__(self) -> None:
+        self.boot = 1
+        self.runs: dict[str, Entry] = {}
+        self.journal: dict[str, dict[int, Append]] = {}
+        self.blobs: dict[tuple[str, int], bytes] = {}
+        self.parked: dict[tuple[str, str], Park] = {}
+        self.revisions: dict[str, bytes] = {}
+        self.dedupe: dict[tuple[str, str], tuple[str, float | None]] = {}
+        self.last: dict[str, str] = {}
+        self.failures: defaultdict[str, int] = defaultdict(int)
+
+    # ------------------------------------------------------------------------------------------------------- appends
+
+    def append(self, append: Append) -> None:
+        """Apply one append. Raises StoreFencedError, or StoreError where there is no such run."""
+        self.check_boot(append.boot, append.run)
+        entry = self.runs.get(append.run)
+        if entry is None:
+            raise StoreError(f"run {append.run}: there is no such run to append to")
+        if append.seq in self.journal[append.run]:
+            raise StoreFencedError(f"run {append.run}: seq {append.seq} of its journal is taken")
+        self.journal[append.run][append.seq] = append
+        for blob in append.blobs:
+            self._keep(append.run, blob)
+        for place in append.unparks:
+            self.parked.pop((append.run, place), None)
+        for park in append.parks:
+            self._park(append.run, park)
+        if append.waiting is not None:
+            entry.row = msgspec.structs.replace(entry.row, waiting=append.waiting)
+        if append.change is not None:
+            self._change(entry, append)
+
+    def check_boot(self, boot: int, run: str) -> None:
+        """Raises StoreFencedError where `boot` is not the current one."""
+        if boot != self.boot:
+            raise StoreFencedError(f"run {run}: boot {boot} no longer owns this store, boot {self.boot} does")
+
+    def _keep(self, run: str, blob: Blob) -> None:
+        self.blobs[run, blob.number] = blob.data
+
+    def _park(self, run: str, park: Park) -> None:
+        child = self.runs.get(park.child) if park.child is not None else None
+        if child is not None and child.row.state in ENDED:
+            park = msgspec.structs.replace(park, due=AT_ONCE)
+        self.parked[run, park.place] = park
+
+    def _change(self, entry: Entry, append: Append) -> None:
+        change = append.change
+        assert change is not None
+        before, ended = entry.row.state, change.state in ENDED
+        started_at = entry.row.started_at
+        entry.row = msgspec.structs.replace(
+            entry.row,
+            state=change.state,
+            started_at=append.at if started_at is None and change.state == "running" else started_at,
+            ended_at=change.ended_at,
+            output=change.output,
+            error=change.error,
+            failed_action=change.failed_action,
+            stopped_by=change.stopped_by,
+            waiting=entry.row.waiting and not ended,
+        )
+        if ended:
+            self._ended(entry, again=before in ENDED)
+        if entry.limit is not None:
+            entry.place = None if ended else "held" if change.state == "queued" else "taken"
+            self._promote(entry.row.workflow, entry.key)
+
+    def _ended(self, entry: Entry, *, again: bool) -> None:
+        run, workflow = entry.row.id, entry.row.workflow
+        self.parked = {
+            at: msgspec.structs.replace(park, due=AT_ONCE) if park.child == run else park
+            for at, park in self.parked.items()
+            if at[0] != run
+        }
+        if entry.row.state == "succeeded":
+            self.last[workflow], self.failures[workflow] = run, 0
+        elif entry.row.state == "failed" and not again:
+            self.failures[workflow] += 1
+
+    # ----------------------------------------------------------------------------------------------- admission, claims
+
+    def admit(self, asked: Admission) -> Admitted:
+        """Accept a run, or not. Raises StoreFencedError."""
+        self.check_boot(asked.first.boot, asked.run)
+        if asked.run in self.runs:
+            return Admitted("duplicate", asked.run)
+        if asked.dedupe is not None:
+            first, until = self.dedupe.get((asked.workflow, asked.dedupe), (None, None))
+            if first is not None and (until is None or until > asked.first.at):
+                return Admitted("duplicate", first)
+        decision = decide(asked, None if asked.limit is None else self._lane(asked))
+        if decision.accepted:
+            self._accept(asked, decision.verdict == "running", decision.place)
+        return decision.answer(asked.run)
+
+    def _accept(self, asked: Admission, running: bool, place: Place | None) -> None:  # noqa: FBT001 - one caller, above
+        row = RunRow(
+            id=asked.run,
+            workflow=asked.workflow,
+            revision=asked.revision,
+            state="running" if running else "queued",
+            accepted_at=asked.first.at,
+            started_at=asked.first.at if running else None,
+            trigger=asked.trigger,
+            parent=asked.parent.run if asked.parent is not None else None,
+        )
+        self.revisions.setdefault(asked.revision, asked.definition)
+        self.runs[asked.run] = Entry(row, asked.parent, asked.key, asked.limit, place)
+        self.journal[asked.run] = {}
+        if asked.dedupe is not None:
+            self.dedupe[asked.workflow, asked.dedupe] = (asked.run, asked.dedupe_until)
+        self.append(asked.first)
+
+    def claim(self, boot: int, most: int, now: float) -> Sequence[Claimed]:
+        """Mark the oldest queued runs that their limits let go as running. Raises StoreFencedError."""
+        self.check_boot(boot, "a claim")
+        ready = [entry for entry in self._queued() if entry.place != "held"][: max(0, most)]
+        for entry in ready:
+            entry.row = msgspec.structs.replace(entry.row, state="running", started_at=now)
+        return [entry.claimed for entry in ready]
+
+    def _queued(self) -> list[Entry]:
+        return sorted((e for e in self.runs.values() if e.row.state == "queued"), key=lambda entry: entry.row.id)
+
+    def _in_lane(self, workflow: str, key: str | None) -> list[Entry]:
+        entries = (e for e in self.runs.values() if e.place is not None and (e.row.workflow, e.key) == (workflow, key))
+        return sorted(entries, key=lambda entry: (entry.row.state == "queued", entry.row.id))
+
+    def _lane(self, asked: Admission) -> Lane:
+        lane = self._in_lane(asked.workflow, asked.key)
+        taken = [entry for entry in lane if entry.place == "taken"]
+        inherited = any(entry in taken for entry in self._ancestors(asked.parent))
+        return Lane(len(taken), len(lane) - len(taken), taken[0].row.id if taken else None, inherited)
+
+    def _ancestors(self, parent: Parent | None) -> Iterator[Entry]:
+        while parent is not None and parent.run in self.runs:
+            entry = self.runs[parent.run]
+            yield entry
+            parent = entry.parent
+
+    def _promote(self, workflow: str, key: str | None) -> None:
+        lane = self._in_lane(workflow, key)
+        taken = sum(entry.place == "taken" for entry in lane)
+        for entry in lane:
+            if entry.place == "held":
+                if entry.limit is None or taken >= entry.limit:
+                    return
+                entry.place = "taken"
+                taken += 1
+
+    # ------------------------------------------------------------------------------------------------------- lookups
+
+    def find(self, wanted: RunFilter) -> list[RunRow]:
+        """Newest first."""
+        rows = (
+            entry.row
+            for entry in self.runs.values()
+            if wanted.workflow in {None, entry.row.workflow}
+            and (not wanted.states or entry.row.state in wanted.states)
+            and wanted.parent in {None, entry.row.parent}
+            and (wanted.before is None or entry.row.id < wanted.before)
+        )
+        return sorted(rows, key=lambda row: row.id, reverse=True)[: wanted.limit]
+
+    def due(self, before: float, most: int) -> list[Due]:
+        """Earliest first."""
+        due = sorted((park.due, *at) for at, park in self.parked.items() if park.due is not None and park.due <= before)
+        return [Due(run, place) for _, run, place in due[:most]]
