@@ -134,14 +134,12 @@ class RunChange(msgspec.Struct, frozen=True, kw_only=True):
     """
     What an append changes in the run's row, a cache of its journal.
 
-    `output` is the masked JSON for lists, absent where it is too big for a row; `kept` is the same as the journal has it, with
-    what `$last` needs to use the real one (`Last.output`).
+    `output` is the masked JSON for lists, absent where it is too big for a row.
     """
 
     state: RunState
     ended_at: float | None = None
     output: bytes | None = None
-    kept: Stored | None = None
     error: str | None = None
     failed_action: str | None = None
     stopped_by: str | None = None
@@ -253,12 +251,13 @@ class Admitted(msgspec.Struct, frozen=True):
 
 
 class Claimed(msgspec.Struct, frozen=True):
-    """A run that this boot now executes: fold its journal and go on."""
+    """A run that this boot now executes: fold its journal and go on. `waiting`: it only waited when it was last written."""
 
     run: str
     workflow: str
     revision: str
     parent: Parent | None
+    waiting: bool = False
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -300,10 +299,11 @@ class Last(msgspec.Struct, frozen=True):
 
 
 class Due(msgspec.Struct, frozen=True):
-    """A parked place whose time has come."""
+    """A parked place, and when it is due (wall time; None: when a signal comes)."""
 
     run: str
     place: str
+    due: float | None = None
 
 
 class Runs(Protocol):

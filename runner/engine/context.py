@@ -286,4 +286,3 @@ def _run_field(run: Run, name: str) -> Labelled | Absent:
             return Labelled(root.failed_action) if root.error else ABSENT
         case _:
             return ABSENT
-

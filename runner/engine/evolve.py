@@ -78,8 +78,10 @@ def wanted(run: Run, intent: Intent) -> bool:
     """Whether an intent still stands, or was overtaken by what happened since."""
     if isinstance(intent, NextPhase | EndBody):
         body = run.bodies.get(intent.scope)
-        return body is not None and body.live == 0 and _after(body) == (
-            intent.phase if isinstance(intent, NextPhase) else None
+        return (
+            body is not None
+            and body.live == 0
+            and _after(body) == (intent.phase if isinstance(intent, NextPhase) else None)
         )
     node = run.nodes.get(intent.place)
     if node is None or node.ended:

@@ -113,7 +113,9 @@ class Flow:
             return Decision(self._group_failed(node, body.error))
         try:
             got = await self._output(body)
-            kept = await judged(node, Labelled(got.value, with_sensitive(node.plan, got.labels, got.value)), self._context)
+            kept = await judged(
+                node, Labelled(got.value, with_sensitive(node.plan, got.labels, got.value)), self._context
+            )
             stored = await self._recorder.store(kept)
         except Exception as caught:  # noqa: BLE001  a defect must end its action and nothing else
             return Decision(failed(node, action_error(caught, "the group"), self._recorder, self._services))
@@ -152,7 +154,9 @@ class Flow:
         scope = await self._context.scope(piece, node.body, node=node, at=self._now())
         listed = piece.template.evaluate(scope)
         if not isinstance(listed.value, list):
-            raise PermanentError(f"for_each wants a list, found {_kind_of(listed.value)}: {_cure(listed.value)}", kind="value")
+            raise PermanentError(
+                f"for_each wants a list, found {_kind_of(listed.value)}: {_cure(listed.value)}", kind="value"
+            )
         if len(listed.value) > self._services.limits.items:
             raise PermanentError(
                 f"for_each has {len(listed.value)} items, at most {self._services.limits.items} are allowed (limits.items)",
@@ -164,7 +168,9 @@ class Flow:
     async def _set(self, node: Node) -> Decision:
         value = await self._rendered(node)
         plain(value.value)
-        kept = await judged(node, Labelled(value.value, with_sensitive(node.plan, value.labels, value.value)), self._context)
+        kept = await judged(
+            node, Labelled(value.value, with_sensitive(node.plan, value.labels, value.value)), self._context
+        )
         self._context.mask_from_now(kept)
         stored = await self._recorder.store(kept)
         return Decision(Settled(self._now(), node.place, "succeeded", stored), kept)

@@ -14,7 +14,7 @@ import msgspec
 
 from runner.engine.limits import EngineLimits
 from runner.errors import ActionError, PermanentError, StoreError, TemporaryError
-from runner.events import AnyEvent, Failure, Stored, encode
+from runner.events import Accepted, AnyEvent, Failure, Stored, encode
 from runner.expressions.labels import NO_LABELS, Labelled, Labels, mask
 from runner.ports import Append, Blob, Durable, EventSink, Journal, Park, Redactor, RunChange, Sealer
 
@@ -81,24 +81,13 @@ class Recorder:
         """Hand over what was added as one append; None where nothing was."""
         if not self._events:
             return self._last
-        self._seq += 1
-        self.urgent = False
-        append = Append(
-            run=self.run,
-            boot=self._boot,
-            seq=self._seq,
-            at=at,
-            events=encode(tuple(self._events)),
-            blobs=tuple(self._blobs),
-            change=change,
-            parks=tuple(self._parks),
-            unparks=tuple(self._unparks),
-            waiting=waiting,
-        )
-        for gathered in (self._events, self._blobs, self._parks, self._unparks):
-            gathered.clear()
-        self._last = self._journal.append(append)
+        self._last = self._journal.append(self._append(at, change, waiting))
         return self._last
+
+    def first_append(self, accepted: Accepted) -> Append:
+        """A run's first append, for its admission: nobody watches yet, and the store's answer says if it is on disk."""
+        self._events.append(accepted)
+        return self._append(accepted.at, None, None)
 
     async def durable(self) -> None:
         """Come back when everything handed over is on disk. Raises StoreError."""
@@ -154,6 +143,25 @@ class Recorder:
         """A text masked."""
         return self._redactor.text(text)
 
+    def _append(self, at: float, change: RunChange | None, waiting: bool | None) -> Append:
+        self._seq += 1
+        self.urgent = False
+        append = Append(
+            run=self.run,
+            boot=self._boot,
+            seq=self._seq,
+            at=at,
+            events=encode(tuple(self._events)),
+            blobs=tuple(self._blobs),
+            change=change,
+            parks=tuple(self._parks),
+            unparks=tuple(self._unparks),
+            waiting=waiting,
+        )
+        for gathered in (self._events, self._blobs, self._parks, self._unparks):
+            gathered.clear()
+        return append
+
     def _masked(self, labelled: Labelled) -> object:
         return self._redactor.value(mask(labelled) if labelled.labels else labelled.value)
 
@@ -162,7 +170,9 @@ class Recorder:
             return msgspec.json.encode(value)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             reason = "text with a lone surrogate" if isinstance(error, UnicodeEncodeError) else type(error).__name__
-            raise PermanentError(f"the value cannot be written as JSON: {reason}", kind="value", effect="done") from None
+            raise PermanentError(
+                f"the value cannot be written as JSON: {reason}", kind="value", effect="done"
+            ) from None
 
     def _blob(self, data: bytes) -> int:
         self._bytes += len(data)
@@ -180,4 +190,3 @@ class Recorder:
 def labels_of(stored: Stored) -> Labels:
     """The labels of a stored value."""
     return {path: frozenset(names) for path, names in stored.labels} if stored.labels else NO_LABELS
-

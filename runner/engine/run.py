@@ -56,9 +56,7 @@ class Children(Protocol):
 class Conductor:
     """One run in memory."""
 
-    def __init__(
-        self, run: Run, context: Context, recorder: Recorder, services: Services, children: Children
-    ) -> None:
+    def __init__(self, run: Run, context: Context, recorder: Recorder, services: Services, children: Children) -> None:
         self.run = run
         self.recorder = recorder
         self._context = context
@@ -231,7 +229,9 @@ class Conductor:
             call = await self._flow.child_call(node)
             depth = (self.run.accepted.parent.depth if self.run.accepted and self.run.accepted.parent else 0) + 1
             if depth > self._services.limits.depth:
-                raise PermanentError(f"runs may call each other {self._services.limits.depth} deep (limits.depth)", kind="limit")
+                raise PermanentError(
+                    f"runs may call each other {self._services.limits.depth} deep (limits.depth)", kind="limit"
+                )
             if call.wait:
                 await self._handed_over()
             parent = Parent(self.run.id, node.place, depth)
@@ -352,7 +352,6 @@ class Conductor:
             state=ended.state,
             ended_at=ended.at,
             output=bytes(ended.output.json) if ended.output is not None and ended.output.json is not None else None,
-            kept=ended.output,
             error=failure.message if failure else None,
             failed_action=failure.action if failure else None,
             stopped_by=ended.stopped_by or None,
@@ -378,12 +377,15 @@ class Conductor:
         if body is None or body.deadline is None or body.halting or body.deadline > self._now() or self.run.ended:
             return
         what = {"main": "it did not end within its timeout"}.get(
-            body.phase, f"{body.phase} did not end within {self._services.limits.cleanup_timeout:g} s (limits.cleanup_timeout)"
+            body.phase,
+            f"{body.phase} did not end within {self._services.limits.cleanup_timeout:g} s (limits.cleanup_timeout)",
         )
         self.apply(Cancelling(self._now(), "timeout", scope=scope, message=what))
 
     def _park_deadline(self) -> None:
-        deadlines = [body.deadline for body in self.run.bodies.values() if body.deadline is not None and not body.halting]
+        deadlines = [
+            body.deadline for body in self.run.bodies.values() if body.deadline is not None and not body.halting
+        ]
         if deadlines and self.recorder.urgent:
             self.recorder.park(Park(RUN_PLACE, min(deadlines)))
 
@@ -409,4 +411,3 @@ class Conductor:
 
     def _now(self) -> float:
         return self._services.clock.wall()
-

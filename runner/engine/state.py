@@ -63,7 +63,9 @@ class Node:
         "retry_at", "started_at", "state", "value",
     )  # fmt: skip
 
-    def __init__(self, place: str, plan: ActionPlan, body: "Body", owner: "Node | None" = None, index: int = -1) -> None:
+    def __init__(
+        self, place: str, plan: ActionPlan, body: "Body", owner: "Node | None" = None, index: int = -1
+    ) -> None:
         self.place = place
         self.plan = plan
         self.body = body
@@ -101,7 +103,20 @@ class Body:
     the wall time at which its phase is over.
     """
 
-    __slots__ = ("cancelled", "deadline", "error", "failed_action", "halting", "live", "nodes", "parent", "phase", "plan", "scope", "waits")
+    __slots__ = (
+        "cancelled",
+        "deadline",
+        "error",
+        "failed_action",
+        "halting",
+        "live",
+        "nodes",
+        "parent",
+        "phase",
+        "plan",
+        "scope",
+        "waits",
+    )
 
     def __init__(self, scope: str, plan: BodyPlan, parent: Node | None) -> None:
         self.scope = scope
