@@ -4,6 +4,7 @@
 #   make test     install, bring up the databases, run every test      PYTEST_ARGS="-k sql -x" narrows it
 #   make check    linters, format, types, import contracts
 #   make bench    the speed figures; asserts nothing
+#   make compose  Runner and a PostgreSQL in containers, keys made on the first call
 #   make services keep the tests' databases up until Ctrl-C and print how to reach them
 #   make lock     bring requirements*.lock up to pyproject.toml        LOCK_ARGS=--upgrade takes newer releases
 #   make clean    remove what the targets made (never config.toml, never data/)
@@ -20,7 +21,7 @@ PYTEST_WORKERS ?= auto
 export DATABASE_URL ?= sqlite://./data/files/demo.db
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench services lock clean
+.PHONY: help run test check bench compose services lock clean
 
 help:
 	@sed -n 's/^#  //p' Makefile
@@ -41,6 +42,17 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+compose: secrets/database_url
+	docker compose up --build
+
+# Two random texts and the address that one of them opens; never overwritten. See the head of compose.yaml for the modes.
+secrets/database_url:
+	@mkdir -p secrets && chmod 700 secrets
+	@test -e secrets/master_key || od -An -N32 -tx1 /dev/urandom | tr -d ' \n' > secrets/master_key
+	@test -e secrets/postgres_password || od -An -N24 -tx1 /dev/urandom | tr -d ' \n' > secrets/postgres_password
+	@printf 'postgresql://runner:%s@postgres:5432/runner' "$$(cat secrets/postgres_password)" > $@
+	@chmod 644 secrets/*
 
 services: $(VENV)/.dev
 	$(BIN)/python -m tests.services
