@@ -18,7 +18,7 @@ a class of its own that is a `CustomField`.
 
 import re
 from collections.abc import Callable
-from typing import Any, Final, Protocol, TypeVar, runtime_checkable
+from typing import Annotated, Any, Final, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -30,6 +30,7 @@ T = TypeVar("T")
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
 _LONGEST: Final = 3660 * 86400.0
+_RATE: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)/([smh])")
 _SIZE_UNITS: Final = {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _SIZE: Final = re.compile(r"([0-9]{1,12}) ?(B|KB|MB|GB|KiB|MiB|GiB)")
 
@@ -83,16 +84,33 @@ class Condition(str):
     __slots__ = ()
 
 
-class Computed(metaclass=_Annotation):
-    """Annotates a field whose text is an expression that gives any value, as `for_each`; other JSON is a template."""
+Computed = Annotated[Any, msgspec.Meta(extra={"leaf": "expression"})]
+"""A value whose text is an expression that gives anything, as `for_each`; any other JSON is a template."""
 
-    holds = (object,)
+Templated = Annotated[Any, msgspec.Meta(extra={"leaf": "template"})]
+"""Any JSON value that is a template, in a model whose other fields are literal: engine keys, triggers."""
+
+LITERAL: Final = msgspec.Meta(extra={"leaf": "literal"})
+"""`Annotated[kind, LITERAL]`: nothing in it is a template, in the config of an action too."""
 
 
-class Templated(metaclass=_Annotation):
-    """Annotates a field of any JSON value that is a template, in a model whose other fields are literal (triggers)."""
+class Rate(float):
+    """Starts a second, written `10/s`, `30/m`, `100/h`."""
 
-    holds = (object,)
+    expected = "a rate such as 10/s, 30/m or 100/h"
+
+    @classmethod
+    def leaf_kind(cls, raw: Any) -> LeafKind:  # noqa: ARG003  as `CustomField` has it
+        """An engine key is never a template."""
+        return "literal"
+
+    @classmethod
+    def parse(cls, value: Any) -> "Rate":
+        """Raises ValueError with what was expected."""
+        match = _RATE.fullmatch(value) if isinstance(value, str) else None
+        if match is None or float(match[1]) == 0:
+            raise ValueError(f"expected {cls.expected}")
+        return cls(float(match[1]) / _UNITS[match[2]])
 
 
 @runtime_checkable
@@ -157,8 +175,6 @@ _LEAVES: Final[dict[type, tuple[type | tuple[type, ...], Callable[[Any], Any], s
     Duration: (str, Duration.parse, "a duration such as 30s"),
     Size: ((str, int), Size.parse, "a size such as 10MB"),
     Condition: (str, Condition, "an expression"),
-    Computed: (object, _same, "a value"),
-    Templated: (object, _same, "a value"),
     Statement: (Statement, _same, "a statement"),
     Deferred: (Deferred, _same, "an expression"),
 }

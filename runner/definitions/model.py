@@ -10,15 +10,18 @@ values; who evaluates them compiles them. Nothing in here does I/O.
 """
 
 import hashlib
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from runner.definitions.fields import Condition, Duration, decode_field, encode_field
+from runner.definitions.fields import Computed, Condition, Duration, Templated, decode_field, encode_field
 
 FORMAT: Final = 1
 """Format number of a stored revision; a version reads its own and the one before (design §2.16)."""
+
+
+AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,7 +31,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Retry(Model, frozen=True):
     """When another attempt follows. `delay`, `max_delay`, `max_retry_after` in seconds; the first attempt counts."""
 
-    max_attempts: int = 3
+    max_attempts: AtLeastOne = 3
     delay: Duration = Duration(1)
     backoff: Literal["exponential", "constant"] = "exponential"
     max_delay: Duration = Duration(60)
@@ -46,10 +49,10 @@ class Retry(Model, frozen=True):
 class Concurrency(Model, frozen=True):
     """How many runs of a workflow go on at once, counted for each value of the expression `key` where it is given."""
 
-    limit: int = 1
-    key: Any = UNSET
+    limit: AtLeastOne = 1
+    key: Computed = UNSET
     when_full: Literal["queue", "skip", "cancel_running"] = "queue"
-    max_queued: int = 100
+    max_queued: Annotated[int, msgspec.Meta(ge=0)] = 100
 
 
 class Input(Model, frozen=True):
@@ -68,7 +71,7 @@ class Trigger(Model, frozen=True):
     type: Literal["http", "schedule", "run"]
     config: dict[str, Any]
     if_: Condition | None = msgspec.field(default=None, name="if")
-    inputs: dict[str, Any] = {}
+    inputs: dict[str, Templated] = {}
 
 
 class Action(Model, frozen=True):
@@ -85,14 +88,14 @@ class Action(Model, frozen=True):
     description: str = ""
     needs: tuple[str, ...] | None = None
     if_: Condition | None = msgspec.field(default=None, name="if")
-    for_each: Any = UNSET
-    concurrency: int = 10
+    for_each: Computed = UNSET
+    concurrency: AtLeastOne = 10
     rate: float | None = None
     retry: Retry | None = None
     timeout: Duration | None = None
     on_error: Literal["fail", "continue"] = "fail"
     on_interrupt: Literal["retry", "fail"] = "retry"
-    output: Any = UNSET
+    output: Templated = UNSET
     sensitive: tuple[str, ...] = ()
 
     @property
@@ -107,7 +110,7 @@ class Body(Model, frozen=True):
     actions: tuple[Action, ...]
     on_failure: tuple[Action, ...] = ()
     finally_: tuple[Action, ...] = msgspec.field(default=(), name="finally")
-    output: Any = UNSET
+    output: Templated = UNSET
 
 
 class Workflow(Model, frozen=True):
@@ -118,7 +121,7 @@ class Workflow(Model, frozen=True):
     description: str = ""
     labels: dict[str, str] = {}
     inputs: dict[str, Input] = {}
-    vars: dict[str, Any] = {}
+    vars: dict[str, Templated] = {}
     triggers: tuple[Trigger, ...] = ()
     concurrency: Concurrency | None = None
     timeout: Duration | None = None
