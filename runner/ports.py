@@ -22,12 +22,15 @@ from runner.definitions.model import Workflow
 from runner.errors import Problem
 from runner.events import AnyEvent, Parent, RunState, Stored
 from runner.expressions.labels import NO_LABELS, Labels, Path
+from runner.secret import Secret
 
 # --------------------------------------------------------------------------------------------------------- executors
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What an attempt got: a JSON value, and labels for the parts that are secret though no vault knows them (tokens)."""
+    """
+    What an attempt got: a JSON value, and labels for the parts that are secret though no vault knows them (tokens).
+    """
 
     value: Any
     labels: Labels = NO_LABELS
@@ -79,8 +82,8 @@ class ActionType(msgspec.Struct, frozen=True, kw_only=True):
     """
     What a package brings for one `type`: the model of its `config`, checks at load, and how to open its executor.
 
-    `check` yields problems whose `path` is the key path below `config` (`queries[0]`), `line` and `column` counting from
-    the leaf's own text (1:1 is its start). `open` is an async context manager; it lives as long as the daemon.
+    `check` yields problems whose `path` is the key path below `config` (`queries[0]`), `line` and `column` counting
+    from the leaf's own text (1:1 is its start). `open` is an async context manager; it lives as long as the daemon.
     """
 
     name: str
@@ -103,6 +106,24 @@ class OpenExecutor(Protocol):
 
     def __call__(self, limits: "ExecutorLimits") -> AbstractAsyncContextManager[Executor]:
         """Pools and clients live inside the block."""
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """A token that Runner was given: usable until `expires_at` (wall seconds), renewed by `refresh` where the peer rotates it."""
+
+    access: Secret
+    expires_at: float
+    refresh: Secret | None = None
+
+
+class TokenCache(Protocol):
+    """Keeps tokens between attempts, by an opaque key that changes with the credentials. What it keeps may be lost."""
+
+    async def load(self, key: str) -> Token | None:
+        """The token that was kept last, expired or not."""
+
+    async def keep(self, key: str, token: Token) -> None:
+        """Keep it instead of the one before. When this returns it is kept."""
 
 
 class ExecutorLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +167,9 @@ class RunChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Park(msgspec.Struct, frozen=True):
-    """A wake-up as a row: unique by run and place. `due` in wall time; None waits for a signal (`child`, `callback`)."""
+    """
+    A wake-up as a row: unique by run and place. `due` in wall time; None waits for a signal (`child`, `callback`).
+    """
 
     place: str
     due: float | None
@@ -243,7 +266,9 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Admitted(msgspec.Struct, frozen=True):
-    """What became of an admission. `run` is the first run's id for a duplicate; `cancel` names a run to cancel first."""
+    """
+    What became of an admission. `run` is the first run's id for a duplicate; `cancel` names a run to cancel first.
+    """
 
     verdict: Literal["running", "queued", "duplicate", "skipped", "full"]
     run: str
@@ -251,7 +276,9 @@ class Admitted(msgspec.Struct, frozen=True):
 
 
 class Claimed(msgspec.Struct, frozen=True):
-    """A run that this boot now executes: fold its journal and go on. `waiting`: it only waited when it was last written."""
+    """
+    A run that this boot now executes: fold its journal and go on. `waiting`: it only waited when it was last written.
+    """
 
     run: str
     workflow: str
