@@ -1,9 +1,9 @@
 """
 What time it is, passed in and never asked of the system in the middle of a decision.
 
-Durations are measured on the monotonic clock; deadlines that outlive the process are written in wall time (design §2.13).
-`SystemClock` is the real one; `runner.testing.FakeClock` moves only when a test says so. The composition root hands one
-clock to everything that needs it.
+Durations are measured on the monotonic clock; deadlines that outlive the process are written in wall time (design
+§2.13). `SystemClock` is the real one; `runner.testing.FakeClock` moves only when a test says so. The composition root
+hands one clock to everything that needs it.
 """
 
 import time

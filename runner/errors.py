@@ -39,8 +39,9 @@ Kind = str
 """
 One word that says how an attempt failed; `$action.ID.error.type`.
 
-The words of `retry.on` are `connection`, `timeout`, `429`, `5xx`, `conflict`; the others are `status`, `response`, `expect`,
-`until`, `expression`, `secret`, `config`, `statement`, `value`, `limit`, `interrupted`, `cancelled`, `refused`, `internal`.
+The words of `retry.on` are `connection`, `timeout`, `429`, `5xx`, `conflict`; the others are `status`, `response`,
+`expect`, `until`, `expression`, `secret`, `config`, `statement`, `value`, `limit`, `interrupted`, `cancelled`,
+`refused`, `internal`.
 """
 
 
@@ -57,7 +58,10 @@ class SettingsError(RunnerError):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is wrong in a workflow file. `line` and `column` count from 1; `path` is the key path, as `actions[0].config.url`."""
+    """
+    One thing that is wrong in a workflow file. `line` and `column` count from 1; `path` is the key path, as
+    `actions[0].config.url`.
+    """
 
     message: str
     file: str = ""
@@ -98,7 +102,9 @@ class ExpressionSyntaxError(ExpressionError):
 
 
 class EvaluationError(ExpressionError):
-    """Found when it is computed: an absent path that is written, a sum of a text and a number, a filter's bad argument."""
+    """
+    Found when it is computed: an absent path that is written, a sum of a text and a number, a filter's bad argument.
+    """
 
 
 class ExpressionLimitError(EvaluationError):
@@ -151,7 +157,8 @@ class StoreFormatError(StoreError):
 
 class RefusedError(RunnerError):
     """
-    A run was not accepted. `reason` is one of `inputs`, `full`, `unknown`, `paused`, `draining`, `degraded`, `skip`, `too_large`.
+    A run was not accepted. `reason` is one of `inputs`, `full`, `unknown`, `paused`, `draining`, `degraded`, `skip`,
+    `too_large`.
 
     `errors` holds one `{path, message}` for each input that does not fit.
     """
@@ -166,8 +173,9 @@ class ActionError(RunnerError):
     """
     An attempt failed.
 
-    `kind` is the word of `retry.on` and `$action.ID.error.type`; `effect` says what happened outside; `facts` holds what
-    `$action.ID.error` shows besides: `status`, `headers`, `body`, `code`. `retry_after` is what the peer asked for, in seconds.
+    `kind` is the word of `retry.on` and `$action.ID.error.type`; `effect` says what happened outside; `facts` holds
+    what `$action.ID.error` shows besides: `status`, `headers`, `body`, `code`. `retry_after` is what the peer asked
+    for, in seconds.
     """
 
     def __init__(

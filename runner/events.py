@@ -32,9 +32,9 @@ class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
     """
     A value as the journal has it: masked, with what is needed to use the real one.
 
-    `json` is the masked value unless it was too big for a row, then `blob` numbers its row in the blob table. Where masking
-    changed it and it may be needed again, `sealed` holds the real value under the run's key. `labels` are the paths that
-    carry secrets' names.
+    `json` is the masked value unless it was too big for a row, then `blob` numbers its row in the blob table. Where
+    masking changed it and it may be needed again, `sealed` holds the real value under the run's key. `labels` are the
+    paths that carry secrets' names.
     """
 
     json: msgspec.Raw | None = None

@@ -12,8 +12,8 @@ class Secret:
     """
     A JSON value (mostly text), or bytes, that came from one or more secrets.
 
-    `names` are the secrets it was made from, sorted. It prints as `Secret(NAME, ****)` everywhere and cannot be pickled,
-    iterated, compared with text or written as JSON.
+    `names` are the secrets it was made from, sorted. It prints as `Secret(NAME, ****)` everywhere and cannot be
+    pickled, iterated, compared with text or written as JSON.
     """
 
     __slots__ = ("_value", "names")

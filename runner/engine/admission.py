@@ -3,8 +3,8 @@ Make an accepted run out of a request for one.
 
     Submission ──► workflow of the catalog, inputs checked, plan compiled ──► Admission ──► Store.admit ──► Accepted
 
-Called by `runner.engine.dispatcher` alone. Everything that can be wrong with a request is found before anything is written;
-the run's first journal row and its place in the queue are one transaction of the store.
+Called by `runner.engine.dispatcher` alone. Everything that can be wrong with a request is found before anything is
+written; the run's first journal row and its place in the queue are one transaction of the store.
 """
 
 import hashlib
@@ -99,9 +99,9 @@ class Admissions:
                 start=start,
             )
         )
-        if admitted.verdict == "full":
+        if admitted.verdict == "full" and concurrency is not None:
             raise RefusedError(
-                f"{workflow.name}: its queue is full ({concurrency.max_queued if concurrency else 0} runs, concurrency.max_queued)",
+                f"{workflow.name}: its queue is full ({concurrency.max_queued} runs: max_queued)",
                 reason="full",
             )
         return AcceptedRun(admitted, run, plan, first, inputs, submission.trigger)

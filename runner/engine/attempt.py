@@ -3,9 +3,9 @@ One attempt of an executor's action: render, decode, execute, judge.
 
     Node ──► config rendered (secrets resolved now) ──► Executor.execute ──► until, output ──► Finished
 
-`runner.engine.run` starts it in a scope of its own once everything that it is computed from is on disk, and applies the
-`Finished` that comes back. Nothing in here changes the run. It never raises: whatever happens becomes an outcome, and only a
-cancellation goes on upward.
+`runner.engine.run` starts it in a scope of its own once everything that it is computed from is on disk, and applies
+the `Finished` that comes back. Nothing in here changes the run. It never raises: whatever happens becomes an outcome,
+and only a cancellation goes on upward.
 """
 
 import random
@@ -45,7 +45,7 @@ class AttemptCall:
         self.workflow = run.plan.workflow.name
         self.place = node.place
         self.attempt = node.attempt
-        self.timeout = node.plan.action.timeout
+        self.timeout: float | None = node.plan.action.timeout
         self.pages = pages
         self.left = False
         self._generation = run.generation
@@ -168,9 +168,8 @@ def with_sensitive(plan: ActionPlan, labels: Labels, value: Any) -> Labels:
 
 def _leads_somewhere(value: Any, path: Path) -> bool:
     for step in path:
-        if isinstance(value, dict) and step in value:
-            value = value[step]
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+        inside = step in value if isinstance(value, dict) else isinstance(value, list) and step in range(len(value))
+        if inside:
             value = value[step]
         else:
             return False

@@ -3,8 +3,8 @@ What the expressions of one run can see, put together at the moment they are eva
 
     Piece, node ──Context.scope()──► secrets and variables resolved, values loaded ──► RunScope ──► Template.evaluate
 
-Secrets are resolved here, lazily: only those that the piece names, each time anew, so that a replaced secret counts for the
-next action. `runner.engine.attempt` and `runner.engine.flow` are the callers.
+Secrets are resolved here, lazily: only those that the piece names, each time anew, so that a replaced secret counts
+for the next action. `runner.engine.attempt` and `runner.engine.flow` are the callers.
 """
 
 import hashlib
@@ -16,8 +16,8 @@ from runner.engine.plan import NO_NAMES, Names, Piece
 from runner.engine.recorder import Recorder
 from runner.engine.state import Body, Node, Run
 from runner.events import Failure
-from runner.ports import Redactor
 from runner.expressions.labels import ABSENT, NO_LABELS, Absent, Labelled, Path, below
+from runner.ports import Redactor
 
 Found = Mapping[tuple[str, str], Labelled]
 
@@ -29,7 +29,10 @@ class Resolver(Protocol):
     """What the engine needs of `runner.secrets`."""
 
     async def resolve(self, secrets: frozenset[str], env: frozenset[str]) -> Found:
-        """The values by root and name, labelled where they are secret. Raises SecretError, naming the one that is missing."""
+        """
+        The values by root and name, labelled where they are secret. Raises SecretError, naming the one that is
+        missing.
+        """
 
 
 class RunRedactor(Redactor, Protocol):
@@ -60,7 +63,9 @@ class Context:
         self._fixed: dict[str, Labelled] = {}
 
     async def open(self, *, inputs: Labelled | None = None, trigger: Labelled | None = None) -> None:
-        """Load what is fixed for the run: inputs, trigger, `$last`. Given ones were just accepted and need no loading."""
+        """
+        Load what is fixed for the run: inputs, trigger, `$last`. Given ones were just accepted and need no loading.
+        """
         accepted = self.run.accepted
         assert accepted is not None
         self._fixed["input"] = inputs or await self._recorder.load(accepted.inputs)

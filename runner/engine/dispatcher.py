@@ -5,32 +5,30 @@ Accept runs, give them slots, wake those that wait, end what is asked to end.
                      │                          │  ▲
                      └──► queued ──claim────────┘  └── parked in the store ──due──┘
 
-The one place that knows how many runs go on. A run that is queued or only waits has no object here: it is rows in the store
-(design §2.8), taken up again by a fold of its journal. `runner.daemon` opens it with `open_dispatcher`; triggers, the command
-line and pages call `submit`, `cancel` and `wait`.
+The one place that knows how many runs go on. A run that is queued or only waits has no object here: it is rows in the
+store (design §2.8), taken up again by a fold of its journal. `runner.daemon` opens it with `open_dispatcher`;
+triggers, the command line and pages call `submit`, `cancel` and `wait`.
 """
 
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 
 import anyio
 import anyio.abc
 
-from runner.engine.admission import Admissions, Submission
-from runner.engine.context import Context
-from runner.engine.evolve import evolve, outstanding
+from runner.engine.admission import AcceptedRun, Admissions, Submission
+from runner.engine.deadlines import RUN_PLACE
+from runner.engine.evolve import evolve
 from runner.engine.intents import Intent
-from runner.engine.plan import Plan
-from runner.engine.recorder import Recorder
-from runner.engine.resume import fold, in_flight
+from runner.engine.loading import Loaded, Loader
+from runner.engine.outstanding import outstanding
 from runner.engine.run import Conductor
 from runner.engine.services import Services
 from runner.engine.state import Run
 from runner.engine.wakeups import Wakeups
 from runner.errors import RefusedError, RunnerError, StoreError
-from runner.events import Accepted, CancelReason, Ended, Failure, Finished, Parent, Recovered
+from runner.events import CancelReason, Ended, Parent
 from runner.expressions.labels import Labelled
 from runner.ports import Admitted, Claimed, RunRow
 
@@ -49,11 +47,13 @@ class Dispatcher:
     def __init__(self, services: Services, admissions: Admissions, tasks: anyio.abc.TaskGroup) -> None:
         self._services = services
         self._admissions = admissions
+        self._loader = Loader(services, admissions, self)
         self._tasks = tasks
         self._free = services.limits.max_concurrent_runs
         self._live: dict[str, Conductor] = {}
         self._ready: dict[str, list[Order]] = {}
         self._cut_off: set[str] = set()
+        self._left: set[str] = set()
         self._queued = 0
         self._blocked = False
         self._pump_wanted = anyio.Event()
@@ -67,8 +67,8 @@ class Dispatcher:
         """
         Accept a run: when this returns it is on disk.
 
-        Raises RefusedError for inputs that do not fit, an unknown workflow, a full queue, or while draining; StoreDegradedError
-        while the disk refuses.
+        Raises RefusedError for inputs that do not fit, an unknown workflow, a full queue, or while draining;
+        StoreDegradedError while the disk refuses.
         """
         if self.draining:
             raise RefusedError("the daemon is stopping and takes no new runs", reason="draining")
@@ -80,9 +80,7 @@ class Dispatcher:
         try:
             accepted = await self._admissions.admit(submission, start=room)
             if accepted.admitted.verdict == "running":
-                self._start(
-                    accepted.run, accepted.plan, inputs=accepted.inputs, trigger=accepted.trigger, first=accepted.first
-                )
+                self._start(accepted)
                 spawned = True
             elif accepted.admitted.verdict == "queued":
                 self._queued += 1
@@ -117,24 +115,21 @@ class Dispatcher:
     # -------------------------------------------------------------------------------------------------- runs go on
 
     async def wait(self, run: str) -> RunRow:
-        """The run's row once it has ended; comes back at once where it has."""
-        event = anyio.Event()
-        self._ended.setdefault(run, []).append(event)
-        try:
+        """
+        The run's row once it has ended. Raises RefusedError for an unknown run, StoreError for one that is left as it
+        lies.
+        """
+        while True:
+            event = anyio.Event()
+            self._ended.setdefault(run, []).append(event)
             row = await self._services.store.get(run)
             if row is None:
                 raise RefusedError(f"there is no run {run}", reason="unknown")
-            if row.ended_at is None:
-                await event.wait()
-                row = await self._services.store.get(run)
-        finally:
-            waiting = self._ended.get(run, [])
-            if event in waiting:
-                waiting.remove(event)
-            if not waiting:
-                self._ended.pop(run, None)
-        assert row is not None
-        return row
+            if row.ended_at is not None:
+                return row
+            if run in self._left:
+                raise StoreError(f"run {run} is left as it lies in the store; the log tells why")
+            await event.wait()
 
     def cancel(self, run: str, why: CancelReason = "person", by: str = "") -> None:
         """Ask a live run to end; one that waits or is queued is taken up for it."""
@@ -163,10 +158,10 @@ class Dispatcher:
         """Runs that hold a slot."""
         return len(self._live)
 
-    async def drain(self, timeout: float) -> bool:
-        """Take no new runs and give those under way `timeout` seconds; whether all came to an end or to rest."""
+    async def drain(self, seconds: float) -> bool:
+        """Take no new runs and give those under way `seconds`; whether all came to an end or to rest."""
         self.draining = True
-        with anyio.move_on_after(timeout):
+        with anyio.move_on_after(seconds):
             while self._live:
                 run = next(iter(self._live))
                 event = anyio.Event()
@@ -179,7 +174,10 @@ class Dispatcher:
     # ---------------------------------------------------------------------------------------------------- machinery
 
     async def recover(self) -> int:
-        """Take up what an earlier process left: live runs in order of age, queued ones by claim. Returns how many were live."""
+        """
+        Take up what an earlier process left: live runs in order of age, queued ones by claim. Returns how many were
+        live.
+        """
         self._queued = (await self._services.store.counts()).get("queued", 0)
         found = await self._services.store.live()
         for row in found:
@@ -228,23 +226,19 @@ class Dispatcher:
     async def _take_up(self, run: str, orders: list[Order]) -> None:
         """Fold a run that lies in the store and go on with it; the slot is taken already."""
         try:
-            row = await self._services.store.get(run)
-            if row is None or row.ended_at is not None or run in self._live:
-                self._give_back(run, orders)
-                return
-            plan = await self._admissions.plan_of(row.revision)
-            rows = await self._services.store.read(run)
-            state = fold(run, plan, rows)
+            loaded = await self._loader.stored(run) if run not in self._live else None
         except RunnerError as error:
-            await self._unreadable(run, error)
+            _log.error("run %s cannot be taken up and is failed: %s", run, error)
+            await self._admissions.end_unreadable(run, f"the run's journal cannot be used: {error}")
+            self._released(run)
             return
-        conductor, context = self._conductor(state, seq=rows[-1].seq)
-        self._live[run] = conductor
+        if loaded is None or run in self._live:
+            self._give_back(run, orders)
+            return
+        self._live[run] = loaded.conductor
         for order in orders:
-            order(conductor)
-        cut_off = run in self._cut_off
-        self._cut_off.discard(run)
-        await self._go(conductor, context, cut_off=cut_off)
+            order(loaded.conductor)
+        await self._go(loaded)
 
     def _give_back(self, run: str, orders: list[Order]) -> None:
         self._free += 1
@@ -253,81 +247,46 @@ class Dispatcher:
                 order(self._live[run])
         self._nudge()
 
-    def _start(self, run: str, plan: Plan, *, inputs: Labelled, trigger: Labelled, first: Accepted) -> None:
-        state = Run(run, plan)
-        intents = evolve(state, first)
-        conductor, context = self._conductor(state, seq=1)
-        self._live[run] = conductor
-        self._tasks.start_soon(partial(self._go, conductor, context, intents=intents, inputs=inputs, trigger=trigger))
-
-    def _conductor(self, state: Run, *, seq: int) -> tuple[Conductor, Context]:
-        services = self._services
-        redactor = services.redactor.child()
-        recorder = Recorder(
-            state.id,
-            state.plan.workflow.name,
-            boot=services.store.boot,
-            seq=seq,
-            journal=services.store,
-            redactor=redactor,
-            sealer=services.sealer,
-            sink=services.sink,
-            limits=services.limits,
-        )
-        context = Context(state, recorder, redactor, services.resolver, services.callbacks)
-        return Conductor(state, context, recorder, services, self), context
+    def _start(self, accepted: AcceptedRun) -> None:
+        run = Run(accepted.run, accepted.plan)
+        intents = evolve(run, accepted.first)
+        loaded = self._loader.loaded(run, seq=1)
+        self._live[run.id] = loaded.conductor
+        self._tasks.start_soon(self._go, loaded, intents, accepted)
 
     async def _go(
-        self,
-        conductor: Conductor,
-        context: Context,
-        *,
-        intents: list[Intent] | None = None,
-        inputs: Labelled | None = None,
-        trigger: Labelled | None = None,
-        cut_off: bool = False,
+        self, loaded: Loaded, intents: list[Intent] | None = None, accepted: AcceptedRun | None = None
     ) -> None:
+        conductor, context = loaded
         run = conductor.run
         try:
-            await context.open(inputs=inputs, trigger=trigger)
-            if cut_off:
-                self._recovered(conductor)
+            if accepted is not None:
+                await context.open(inputs=accepted.inputs, trigger=accepted.trigger)
+            else:
+                await context.open()
+            if run.id in self._cut_off:
+                self._cut_off.discard(run.id)
+                self._loader.recovered(conductor)
             how = await conductor.go(outstanding(run) if intents is None else intents)
             if how == "ended":
                 await conductor.recorder.durable()
         except RunnerError as error:
-            _log.error("run %s is left as it lies in the store: %s", run.id, error)  # noqa: TRY400  no defect: no traceback
+            _log.error("run %s is left as it lies in the store: %s", run.id, error)
+            self._left.add(run.id)
             self._released(run.id)
             return
-        except Exception:
+        except Exception:  # noqa: BLE001  one run's defect must not end the others
             _log.exception("run %s broke the engine; it is left as it lies in the store", run.id)
+            self._left.add(run.id)
             self._released(run.id)
             return
         self._released(run.id)
         if how == "ended" and run.accepted is not None and run.accepted.parent is not None:
             self.wake(run.accepted.parent.run, run.accepted.parent.place)
         elif conductor.has_messages:
-            self.wake(run.id, "")
+            self.wake(run.id, RUN_PLACE)
         else:
             self.wakeups.nudge()
-
-    def _recovered(self, conductor: Conductor) -> None:
-        now = self._services.clock.wall()
-        conductor.apply(Recovered(now, self._services.store.boot))
-        for node in in_flight(conductor.run):
-            if node.plan.action.on_interrupt == "fail":
-                error = Failure(
-                    type="interrupted",
-                    message="it was cut off by the end of the process (on_interrupt: fail)",
-                    attempts=node.attempt,
-                    action=node.place,
-                )
-                conductor.apply(Finished(now, node.place, node.attempt, "interrupted", effect="unknown", error=error))
-
-    async def _unreadable(self, run: str, error: RunnerError) -> None:
-        _log.error("run %s cannot be taken up and is failed: %s", run, error)
-        self._released(run)
-        await self._admissions.end_unreadable(run, f"the run's journal cannot be used: {error}")
 
     def _released(self, run: str) -> None:
         self._live.pop(run, None)
@@ -343,7 +302,9 @@ class Dispatcher:
 
 @asynccontextmanager
 async def open_dispatcher(services: Services, admissions: Admissions) -> AsyncIterator[Dispatcher]:
-    """A dispatcher that works inside the block; leaving it cuts off what still runs (the journal has what is needed)."""
+    """
+    A dispatcher that works inside the block; leaving it cuts off what still runs (the journal has what is needed).
+    """
     async with anyio.create_task_group() as tasks:
         dispatcher = Dispatcher(services, admissions, tasks)
         tasks.start_soon(dispatcher.pump)

@@ -1,14 +1,15 @@
 """
 The pure machine: what an event does to a run, and what the run asks for next.
 
-    event ──evolve(run, event)──► run', [Intent, …]          outstanding(run) ──► every open intent, found by looking
+    event ──evolve(run, event)──► run', [Intent, …]
 
-`evolve` gives the intents that an event brings about; `outstanding` finds all open ones by going over the whole state, after
-a fold of the journal. That both agree after each event is an invariant of the model test. An intent may be overtaken by a
-later event; `wanted` tells. No clock, no I/O; an event that cannot follow raises `IllegalEventError`.
+An intent may be overtaken by a later event; `runner.engine.outstanding.wanted` tells. No clock, no I/O; an event that
+cannot follow raises `IllegalEventError`. `runner.engine.stage` applies events as they happen, `runner.engine.resume`
+those of a journal: the same function, so a resume is a fold.
 """
 
-from runner.engine.intents import Await, EndBody, Enter, Execute, Intent, Interrupt, Join, NextPhase, Retry
+from runner.engine.halting import blame, halt_body, halt_items, phase_done
+from runner.engine.intents import Await, Enter, Execute, Intent, Interrupt, Join, Retry
 from runner.engine.places import inner, item, scope_of_attempt
 from runner.engine.state import TERMINAL, Body, IllegalEventError, Items, Node, Run
 from runner.events import (
@@ -66,74 +67,6 @@ def evolve(run: Run, event: AnyEvent) -> list[Intent]:
     return intents
 
 
-def outstanding(run: Run) -> list[Intent]:
-    """Every open intent, in the order of the places."""
-    intents: list[Intent] = []
-    if run.accepted is not None and run.ended is None:
-        _of_body(run.root, intents)
-    return intents
-
-
-def wanted(run: Run, intent: Intent) -> bool:
-    """Whether an intent still stands, or was overtaken by what happened since."""
-    if isinstance(intent, NextPhase | EndBody):
-        body = run.bodies.get(intent.scope)
-        return (
-            body is not None
-            and body.live == 0
-            and _after(body) == (intent.phase if isinstance(intent, NextPhase) else None)
-        )
-    node = run.nodes.get(intent.place)
-    if node is None or node.ended:
-        return False
-    match intent:
-        case Enter():
-            return node.state == "pending" and not node.halted
-        case Execute():
-            return node.state == "running"
-        case Join():
-            return node.items is not None and node.items.live == 0
-        case Retry():
-            return node.retry_at is not None and not node.halted
-        case Await():
-            return node.parked is not None and not node.halted
-        case Interrupt():
-            return node.halted
-
-
-def _of_body(body: Body, intents: list[Intent]) -> None:
-    if body.live == 0:
-        _phase_done(body, intents)
-        return
-    for node in body.current():
-        if node.state != "pending":
-            _of_node(node, intents)
-        elif not body.halting and body.waits[node.plan.id] == 0:
-            intents.append(Enter(node.place))
-
-
-def _of_node(node: Node, intents: list[Intent]) -> None:
-    if node.ended:
-        return
-    if node.items is not None:
-        if node.items.live == 0:
-            intents.append(Join(node.place))
-        for each in node.items.nodes:
-            _of_node(each, intents)
-    elif node.group is not None:
-        _of_body(node.group, intents)
-    elif node.halted:
-        intents.append(Interrupt(node.place))
-    elif node.state == "pending":
-        intents.append(Enter(node.place))
-    elif node.state == "running":
-        intents.append(Execute(node.place))
-    elif node.retry_at is not None:
-        intents.append(Retry(node.place, node.retry_at))
-    else:
-        intents.append(Await(node.place))
-
-
 def _open_phase(run: Run, body: Body, phase: PhaseName, intents: list[Intent]) -> None:
     body.phase = phase
     body.halting = False
@@ -146,7 +79,7 @@ def _open_phase(run: Run, body: Body, phase: PhaseName, intents: list[Intent]) -
             intents.append(Enter(node.place))
     body.live = len(actions)
     if not actions:
-        _phase_done(body, intents)
+        phase_done(body, intents)
 
 
 def _started(run: Run, event: Started, intents: list[Intent]) -> None:
@@ -200,10 +133,10 @@ def _settled(run: Run, event: Settled, intents: list[Intent]) -> None:
     node.body.live -= 1
     root = run.root
     if event.stops == "failed":
-        _blame(root, node)
-    _halt_body(root, intents, force=True)
+        blame(root, node)
+    halt_body(root, intents, force=True)
     if root.live == 0:
-        _phase_done(root, intents)
+        phase_done(root, intents)
 
 
 def _expanded(run: Run, event: Expanded, intents: list[Intent]) -> None:
@@ -234,9 +167,9 @@ def _cancelling(run: Run, event: Cancelling, intents: list[Intent]) -> None:
     else:
         run.cancelling = event
         body.cancelled = True
-    _halt_body(body, intents, force=overdue, deep=overdue and body.phase != "main")
+    halt_body(body, intents, force=overdue, deep=overdue and body.phase != "main")
     if body.live == 0:
-        _phase_done(body, intents)
+        phase_done(body, intents)
 
 
 def _end(run: Run, node: Node, state: ActionState, intents: list[Intent]) -> None:
@@ -255,7 +188,7 @@ def _item_ended(run: Run, node: Node, owner: Node, intents: list[Intent]) -> Non
     items.live -= 1
     if node.state == "failed" and not node.plan.continues and items.failed is None:
         items.failed = node.error
-        _halt_items(items, intents, deep=False)
+        halt_items(items, intents, deep=False)
     _advance(run, owner, intents)
 
 
@@ -263,15 +196,15 @@ def _action_ended(node: Node, intents: list[Intent]) -> None:
     body = node.body
     body.live -= 1
     if node.state == "failed" and not node.plan.continues:
-        _blame(body, node)
-        _halt_body(body, intents, force=True)
+        blame(body, node)
+        halt_body(body, intents, force=True)
     elif not body.halting:
         for name in body.phase_plan.dependents[node.plan.id]:
             body.waits[name] -= 1
             if body.waits[name] == 0:
                 intents.append(Enter(body.nodes[name].place))
     if body.live == 0:
-        _phase_done(body, intents)
+        phase_done(body, intents)
 
 
 def _advance(run: Run, node: Node, intents: list[Intent]) -> None:
@@ -287,68 +220,6 @@ def _advance(run: Run, node: Node, intents: list[Intent]) -> None:
             intents.append(Enter(each.place))
     if items.live == 0:
         intents.append(Join(node.place))
-
-
-def _blame(body: Body, node: Node) -> None:
-    if body.error is None:
-        body.error = node.error
-        body.failed_action = node.place
-
-
-def _halt_body(body: Body, intents: list[Intent], *, force: bool, deep: bool = False) -> None:
-    """
-    Nothing more begins in this phase, and what goes on is ended. The caller looks whether nothing is left live.
-
-    A `finally` goes on unless forced; `deep` forces those of the groups inside too.
-    """
-    if body.halting or (body.phase == "finally" and not force):
-        return
-    body.halting = True
-    for node in body.current():
-        if node.state == "pending":
-            node.state = "skipped"
-            body.live -= 1
-        elif not node.ended:
-            _halt_node(node, intents, deep=deep)
-
-
-def _halt_node(node: Node, intents: list[Intent], *, deep: bool) -> None:
-    if node.halted and not deep:
-        return
-    node.halted = True
-    if node.items is not None:
-        _halt_items(node.items, intents, deep=deep)
-        if node.items.live == 0:
-            intents.append(Join(node.place))
-    elif node.group is not None:
-        node.group.cancelled = True
-        _halt_body(node.group, intents, force=deep, deep=deep)
-        if node.group.live == 0:
-            _phase_done(node.group, intents)
-    else:
-        intents.append(Interrupt(node.place))
-
-
-def _halt_items(items: Items, intents: list[Intent], *, deep: bool) -> None:
-    for each in items.nodes:
-        if each.state == "pending":
-            each.state = "skipped"
-            each.halted = True
-            items.live -= 1
-        elif not each.ended:
-            _halt_node(each, intents, deep=deep)
-
-
-def _phase_done(body: Body, intents: list[Intent]) -> None:
-    after = _after(body)
-    intents.append(EndBody(body.scope) if after is None else NextPhase(body.scope, after))
-
-
-def _after(body: Body) -> PhaseName | None:
-    phases = body.plan.phases
-    if body.phase == "main" and body.error is not None and not body.cancelled and phases["on_failure"]:
-        return "on_failure"
-    return "finally" if body.phase != "finally" and phases["finally"] else None
 
 
 def _close_group(run: Run, node: Node) -> None:

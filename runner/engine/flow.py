@@ -4,12 +4,12 @@ The types that the engine decides itself (`set`, `stop`, `wait`, `workflow`, `gr
     Enter ──enter()──► settled (skip, set, stop) | expanded | started
     Execute ──wait_event() / child_call()──► parked            EndBody ──group_ended() / run_ended()──► finished | ended
 
-Decisions over rendered values: what an `if` says, which list a `for_each` has, what an output is. They come back as events;
-`runner.engine.run` applies them. None of it waits for anything but secrets and values.
+Decisions over rendered values: what an `if` says, which list a `for_each` has, what an output is. They come back as
+events; `runner.engine.run` applies them. None of it waits for anything but secrets and values.
 """
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from runner.definitions.fields import Duration
 from runner.engine.attempt import failed, judged, with_sensitive
@@ -154,14 +154,11 @@ class Flow:
         scope = await self._context.scope(piece, node.body, node=node, at=self._now())
         listed = piece.template.evaluate(scope)
         if not isinstance(listed.value, list):
-            raise PermanentError(
-                f"for_each wants a list, found {_kind_of(listed.value)}: {_cure(listed.value)}", kind="value"
-            )
-        if len(listed.value) > self._services.limits.items:
-            raise PermanentError(
-                f"for_each has {len(listed.value)} items, at most {self._services.limits.items} are allowed (limits.items)",
-                kind="limit",
-            )
+            raise _no_list(listed.value)
+        most = self._services.limits.items
+        if len(listed.value) > most:
+            message = f"for_each has {len(listed.value)} items, at most {most} are allowed (limits.items)"
+            raise PermanentError(message, kind="limit")
         stored = await self._recorder.store(listed)
         return Decision(Expanded(self._now(), node.place, stored, len(listed.value)), listed)
 
@@ -186,7 +183,7 @@ class Flow:
         if fields.get("error") is not None:
             message = fields["error"] if isinstance(fields["error"], str) else "stopped with an error"
             error = self._recorder.failure(PermanentError(message, kind="stopped"), action=node.place)
-        state = "failed" if error else "succeeded"
+        state: Literal["succeeded", "failed"] = "failed" if error else "succeeded"
         value, response = parts.get("output"), parts.get("response")
         return Decision(Settled(self._now(), node.place, state, value, error, stops=state, response=response))
 
@@ -242,6 +239,10 @@ def plain(value: Any) -> None:
     elif isinstance(value, list):
         for item in value:
             plain(item)
+
+
+def _no_list(value: Any) -> PermanentError:
+    return PermanentError(f"for_each wants a list, found {_kind_of(value)}: {_cure(value)}", kind="value")
 
 
 def _kind_of(value: Any) -> str:

@@ -3,8 +3,9 @@ Whether the inputs that somebody gives are those that a workflow declares.
 
     declared, given ──checked_inputs()──► Labelled: every declared input, defaults filled in, secret ones labelled
 
-Called where a run is accepted (`runner.engine.dispatcher`) and where a callback is answered: the fields of an answer have
-the same shape. Values are never converted: a number given as text is refused, with the field's name and both types.
+Called where a run is accepted (`runner.engine.dispatcher`) and where a callback is answered: the fields of an answer
+have the same shape. Values are never converted: a number given as text is refused, with the field's name and both
+types.
 """
 
 from collections.abc import Mapping

@@ -11,7 +11,9 @@ from runner.events import PhaseName
 
 
 class Enter(NamedTuple):
-    """An action or item may begin: test its `if`, read its list, begin its first attempt. → settled, expanded, started."""
+    """
+    An action or item may begin: test its `if`, read its list, begin its first attempt. → settled, expanded, started.
+    """
 
     place: str
 

@@ -3,8 +3,8 @@ How an action inside bodies that nest is named: its place.
 
     fetch   sites[3]   sites[3]/check   poll~2/ask
 
-The journal, logs, pages and idempotency keys name an action so (`runner.events`); the state machine makes places with these
-functions and nothing takes them apart but for showing.
+The journal, logs, pages and idempotency keys name an action so (`runner.events`); the state machine makes places with
+these functions and nothing takes them apart but for showing.
 """
 
 

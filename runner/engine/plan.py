@@ -3,9 +3,9 @@ Turn one workflow into what a run needs to go through it: order, compiled templa
 
     Workflow --make_plan()--> Plan ─ body: BodyPlan ─ phases ─ ActionPlan ─(group)─ body: BodyPlan
 
-A plan is a value: built once a revision, shared by its runs, holding no socket and no clock. Unknown needs and cycles were
-refused by `runner.definitions.check`, so a plan can always finish. `runner.engine.dispatcher` keeps the plans of the
-revisions in use; `runner.engine.evolve` asks them what follows what.
+A plan is a value: built once a revision, shared by its runs, holding no socket and no clock. Unknown needs and cycles
+were refused by `runner.definitions.check`, so a plan can always finish. `runner.engine.dispatcher` keeps the plans of
+the revisions in use; `runner.engine.evolve` asks them what follows what.
 """
 
 from collections.abc import Mapping

@@ -3,10 +3,10 @@ The one door of a run to its journal: masks, encodes, numbers, hands over.
 
     events ──add()──► pending ──flush()──► Append ──► Journal        store() / load(): values ◄──► Stored
 
-Every value passes `store`: what is secret in it is masked before it is encoded, and where masking changed it the real value
-is sealed beside it under the run's key, since masked text is never used as data (design §2.14). `add` never waits; what was
-added goes to the disk as one indivisible append at the next `flush`, and `durable` waits for the last of them. Encoding
-happens here, by the run that made the value, so that only the disk can fail later (design §2.10).
+Every value passes `store`: what is secret in it is masked before it is encoded, and where masking changed it the real
+value is sealed beside it under the run's key, since masked text is never used as data (design §2.14). `add` never
+waits; what was added goes to the disk as one indivisible append at the next `flush`, and `durable` waits for the last
+of them. Encoding happens here, by the run that made the value, so that only the disk can fail later (design §2.10).
 """
 
 import anyio
@@ -64,7 +64,9 @@ class Recorder:
         self._last: Durable | None = None
 
     def add(self, event: AnyEvent, *, rides: bool = False) -> None:
-        """Take an event into the next append and tell whoever watches. One that `rides` along asks for no append itself."""
+        """
+        Take an event into the next append and tell whoever watches. One that `rides` along asks for no append itself.
+        """
         self._events.append(event)
         self.urgent = self.urgent or not rides
         self._sink.publish(self.run, self._workflow, event)
@@ -81,13 +83,13 @@ class Recorder:
         """Hand over what was added as one append; None where nothing was."""
         if not self._events:
             return self._last
-        self._last = self._journal.append(self._append(at, change, waiting))
+        self._last = self._journal.append(self._append(at, change=change, waiting=waiting))
         return self._last
 
     def first_append(self, accepted: Accepted) -> Append:
         """A run's first append, for its admission: nobody watches yet, and the store's answer says if it is on disk."""
         self._events.append(accepted)
-        return self._append(accepted.at, None, None)
+        return self._append(accepted.at)
 
     async def durable(self) -> None:
         """Come back when everything handed over is on disk. Raises StoreError."""
@@ -117,7 +119,9 @@ class Recorder:
         )
 
     async def load(self, stored: Stored, run: str = "") -> Labelled:
-        """The real value, of this run or of another. Raises StoreError or SecretError where it cannot be had any more."""
+        """
+        The real value, of this run or of another. Raises StoreError or SecretError where it cannot be had any more.
+        """
         if stored.sealed is not None:
             data = self._sealer.open(run or self.run, stored.sealed)
         elif stored.blob is not None:
@@ -143,7 +147,7 @@ class Recorder:
         """A text masked."""
         return self._redactor.text(text)
 
-    def _append(self, at: float, change: RunChange | None, waiting: bool | None) -> Append:
+    def _append(self, at: float, *, change: RunChange | None = None, waiting: bool | None = None) -> Append:
         self._seq += 1
         self.urgent = False
         append = Append(

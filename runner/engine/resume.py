@@ -1,10 +1,10 @@
 """
 Bring a run from its journal back into memory: a fold.
 
-    JournalRow … ──fold()──► Run ──outstanding()──► intents                 in flight at the cut ──interrupted()──► events
+    JournalRow … ──fold()──► Run        what was under way at the cut ◄──in_flight()── Run
 
-`runner.engine.dispatcher` calls it for a run that was queued, waited, or was cut off by the end of the process. Nothing is
-remembered from before but the journal, so a resumed run is what the disk says it is.
+`runner.engine.dispatcher` calls it for a run that was queued, waited, or was cut off by the end of the process.
+Nothing is remembered from before but the journal, so a resumed run is what the disk says it is.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,9 @@ from runner.ports import JournalRow
 
 
 def fold(run: str, plan: Plan, rows: Sequence[JournalRow]) -> Run:
-    """The run as its journal has it. Raises StoreFormatError for an empty journal, IllegalEventError for a broken one."""
+    """
+    The run as its journal has it. Raises StoreFormatError for an empty journal, IllegalEventError for a broken one.
+    """
     if not rows:
         raise StoreFormatError(f"run {run} has no journal")
     state = Run(run, plan)

@@ -1,9 +1,9 @@
 """
 Whether an attempt is followed by another, and when: pure decisions.
 
-`runner.engine.attempt` asks after each attempt that did not do; the answer is journaled with the attempt's end, so a start
-after a kill finds the same instant. Full jitter: a delay is drawn evenly between nothing and its bound, which spreads
-callers that failed together (the draw is passed in).
+`runner.engine.attempt` asks after each attempt that did not do; the answer is journaled with the attempt's end, so a
+start after a kill finds the same instant. Full jitter: a delay is drawn evenly between nothing and its bound, which
+spreads callers that failed together (the draw is passed in).
 """
 
 from runner.definitions.model import Retry

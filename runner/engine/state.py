@@ -4,9 +4,9 @@ Where a run stands: a tree of bodies and actions, changed by `runner.engine.evol
     Run ─ body: Body ─ nodes: Node ─┬─(for_each)─ items: Items ─ nodes: Node …
                                     └─(group)──── body: Body ─ nodes: Node …
 
-The state holds no socket, no clock and no value that is not in the journal: a resume is a fold of the journal. It is changed
-in place, since a `for_each` of 10,000 items would otherwise copy 10,000 × 10,000 places; `evolve` stays a function of the
-state and the event alone.
+The state holds no socket, no clock and no value that is not in the journal: a resume is a fold of the journal. It is
+changed in place, since a `for_each` of 10,000 items would otherwise copy 10,000 times 10,000 places; `evolve` stays a
+function of the state and the event alone.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,9 @@ class IllegalEventError(RunnerError):
 
 
 class Items:
-    """A `for_each` under way: `next` is the first item that has no node yet, `live` counts those that have not ended."""
+    """
+    A `for_each` under way: `next` is the first item that has no node yet, `live` counts those that have not ended.
+    """
 
     __slots__ = ("count", "decoded", "event", "failed", "live", "next", "nodes")
 
@@ -54,13 +56,13 @@ class Node:
     """
     One action, or one item of a `for_each`.
 
-    `attempt` counts attempts that began. `halted`: it is to end as cancelled. `group` is the body of its current attempt.
-    `decoded` is what `value` holds, once `runner.engine.values` has opened it: a cache, no state.
+    `attempt` counts attempts that began. `halted`: it is to end as cancelled. `group` is the body of its current
+    attempt. `decoded` is what `value` holds, once `runner.engine.context` has opened it: a cache, no state.
     """
 
     __slots__ = (
-        "attempt", "body", "decoded", "error", "group", "halted", "index", "items", "owner", "pages", "parked", "place", "plan",
-        "retry_at", "started_at", "state", "value",
+        "attempt", "body", "decoded", "error", "group", "halted", "index", "items", "owner", "pages", "parked", "place",
+        "plan", "retry_at", "started_at", "state", "value",
     )  # fmt: skip
 
     def __init__(
@@ -99,8 +101,8 @@ class Body:
     """
     A body under way. `live` counts the actions of its phase that have not ended; `waits` how many needs each still has.
 
-    `halting`: nothing more begins in this phase. `cancelled`: it was ended from outside, so no `on_failure`. `deadline` is
-    the wall time at which its phase is over.
+    `halting`: nothing more begins in this phase. `cancelled`: it was ended from outside, so no `on_failure`.
+    `deadline` is the wall time at which its phase is over.
     """
 
     __slots__ = (

@@ -3,8 +3,8 @@ Wake parked runs when their rows are due.
 
     parked rows of the store ──due──► wake(run, place)
 
-One task for all of them: it sleeps until the earliest row, or until something new was parked (`nudge`). The rows stay in the
-store until the run itself takes them away with its next append, so a kill between loses no wake-up.
+One task for all of them: it sleeps until the earliest row, or until something new was parked (`nudge`). The rows stay
+in the store until the run itself takes them away with its next append, so a kill between loses no wake-up.
 """
 
 from collections.abc import Callable

@@ -3,9 +3,9 @@ A value and, beside it, the names of the secrets it came from: taint.
 
     Labelled(value, {("headers", "Authorization"): {"API_KEY"}})
 
-A label lies on a path into the value and counts for everything below it; `()` labels the whole. Text never carries its own
-taint (a text subclass loses it in most operations), so the evaluator, the engine and the executors hand on `Labelled`.
-`wrap` turns labelled leaves into `Secret` for an executor, `mask` into `[secret NAME]` for a person.
+A label lies on a path into the value and counts for everything below it; `()` labels the whole. Text never carries
+its own taint (a text subclass loses it in most operations), so the evaluator, the engine and the executors hand on
+`Labelled`. `wrap` turns labelled leaves into `Secret` for an executor, `mask` into `[secret NAME]` for a person.
 """
 
 from collections.abc import Callable, Mapping

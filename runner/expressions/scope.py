@@ -1,9 +1,9 @@
 """
 Where an expression's references are looked up.
 
-The engine builds one `Scope` for what it evaluates (`runner.engine.context`); tests and `runner plan` build their own. An
-expression sees nothing else: no clock, no environment, no random numbers but those the scope hands out, so that an attempt
-that is repeated after a kill computes the same.
+The engine builds one `Scope` for what it evaluates (`runner.engine.context`); tests and `runner plan` build their
+own. An expression sees nothing else: no clock, no environment, no random numbers but those the scope hands out, so
+that an attempt that is repeated after a kill computes the same.
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,83 @@
+"""
+Put a run into memory: fresh from its admission, or folded from its journal.
+
+    run id ──stored()──► Loaded(conductor, context, …)       Run ──conductor()──► Loaded
+
+`runner.engine.dispatcher` asks for it when a run has a slot. What a run is given here lives as long as it stays in
+memory: a redactor of its own, a recorder that knows its last sequence number, a context.
+"""
+
+from typing import NamedTuple
+
+from runner.engine.admission import Admissions
+from runner.engine.context import Context
+from runner.engine.recorder import Recorder
+from runner.engine.resume import fold, in_flight
+from runner.engine.run import Conductor
+from runner.engine.services import Services
+from runner.engine.state import Run
+from runner.engine.waits import Children
+from runner.events import Failure, Finished, Recovered
+
+
+class Loaded(NamedTuple):
+    """A run in memory."""
+
+    conductor: Conductor
+    context: Context
+
+
+class Loader:
+    """Makes conductors."""
+
+    def __init__(self, services: Services, admissions: Admissions, children: Children) -> None:
+        self._services = services
+        self._admissions = admissions
+        self._children = children
+
+    async def stored(self, run: str) -> Loaded | None:
+        """
+        The run as its journal has it; None where there is none, or it has ended.
+
+        Raises StoreError, IllegalEventError where the journal cannot be used.
+        """
+        row = await self._services.store.get(run)
+        if row is None or row.ended_at is not None:
+            return None
+        plan = await self._admissions.plan_of(row.revision)
+        rows = await self._services.store.read(run)
+        return self.loaded(fold(run, plan, rows), seq=rows[-1].seq)
+
+    def loaded(self, run: Run, *, seq: int) -> Loaded:
+        """A run whose state is known; `seq` is the number of its last append."""
+        services = self._services
+        redactor = services.redactor.child()
+        recorder = Recorder(
+            run.id,
+            run.plan.workflow.name,
+            boot=services.store.boot,
+            seq=seq,
+            journal=services.store,
+            redactor=redactor,
+            sealer=services.sealer,
+            sink=services.sink,
+            limits=services.limits,
+        )
+        context = Context(run, recorder, redactor, services.resolver, services.callbacks)
+        return Loaded(Conductor(run, context, recorder, services, self._children), context)
+
+    def recovered(self, conductor: Conductor) -> None:
+        """
+        Journal that an earlier process was cut off in the middle of the run, and what that means for its attempts.
+        """
+        now = self._services.clock.wall()
+        conductor.apply(Recovered(now, self._services.store.boot))
+        for node in in_flight(conductor.run):
+            if node.plan.action.on_interrupt == "fail":
+                error = Failure(
+                    type="interrupted",
+                    message="it was cut off by the end of the process (on_interrupt: fail)",
+                    attempts=node.attempt,
+                    action=node.place,
+                )
+                conductor.apply(Finished(now, node.place, node.attempt, "interrupted", effect="unknown", error=error))

@@ -1,0 +1,146 @@
+"""
+Actions that wait: for the next attempt, for a time, for a child run, for a callback.
+
+    Retry, Await ──► a timer (soon) or a wake-up row (later) ──woken──► started | finished
+
+While all that is left of a run waits by rows, it lies in the store and holds no slot (design §2.8).
+`runner.engine.run` hands over the intents and the wake-ups.
+"""
+
+from functools import partial
+from typing import Protocol
+
+from runner.engine.attempt import failed
+from runner.engine.failures import action_error
+from runner.engine.flow import Flow
+from runner.engine.stage import Stage
+from runner.engine.state import Node
+from runner.errors import PermanentError, TemporaryError
+from runner.events import Ended, Parent, Settled
+from runner.expressions.labels import Labelled
+from runner.ports import Park, RunRow
+
+
+class Children(Protocol):
+    """What a run needs of the dispatcher for its `workflow` actions."""
+
+    async def start_child(self, name: str, inputs: Labelled, parent: Parent, generation: int) -> str:
+        """The child's id; the same again for the same parent, place and generation. Raises RefusedError."""
+
+    async def child_ended(self, run: str) -> tuple[RunRow, Ended] | None:
+        """The child's end, once there is one."""
+
+    def cancel_child(self, run: str) -> None:
+        """Ask the child to end."""
+
+
+class Waits:
+    """The waiting actions of one run."""
+
+    def __init__(self, stage: Stage, flow: Flow, children: Children) -> None:
+        self._stage = stage
+        self._flow = flow
+        self._children = children
+
+    def retry(self, place: str, at: float) -> None:
+        """Begin the next attempt at `at`."""
+        self._stage.later(place, at, partial(self._again, place))
+
+    def wait(self, node: Node) -> None:
+        """Let a parked action wait for what it is parked for."""
+        parked = node.parked
+        assert parked is not None
+        if parked.child is None and parked.callback is None and parked.until is not None:
+            self._stage.later(node.place, parked.until, partial(self._look, node.place))
+        else:
+            self._stage.recorder.park(Park(node.place, parked.until, parked.child, parked.callback))
+
+    async def woken(self, place: str) -> None:
+        """A wake-up row of `place` has come due, or its signal has come."""
+        node = self._stage.run.nodes.get(place)
+        if node is None or node.ended:
+            return
+        if node.retry_at is not None:
+            self._again(place)
+        else:
+            await self._look(place)
+
+    def interrupt(self, node: Node) -> None:
+        """End a waiting action as cancelled."""
+        if node.parked is not None and node.parked.child is not None:
+            self._children.cancel_child(node.parked.child)
+        self._stage.recorder.unpark(node.place)
+        self._stage.apply(Settled(self._stage.now(), node.place, "cancelled"))
+
+    async def call(self, node: Node) -> None:
+        """Start the run that a `workflow` action calls, and wait for it where it says so."""
+        stage = self._stage
+        try:
+            call = await self._flow.child_call(node)
+            parent = Parent(stage.run.id, node.place, self._depth())
+            stage.recorder.flush(at=stage.now(), waiting=False)
+            await stage.recorder.durable()
+            child = await self._children.start_child(call.name, call.inputs, parent, stage.run.generation)
+        except Exception as caught:  # noqa: BLE001  a defect must end its action and nothing else
+            error = action_error(caught, "the workflow action")
+            stage.apply(failed(node, error, stage.recorder, stage.services))
+            return
+        if call.wait:
+            limit = node.plan.action.timeout
+            until = stage.now() + limit if limit is not None else None
+            stage.apply(self._flow.parked_for_child(node, child, until))
+        else:
+            stage.apply(*await self._flow.flow_finished(node, Labelled({"run": child})))
+
+    def _depth(self) -> int:
+        accepted, limit = self._stage.run.accepted, self._stage.services.limits.depth
+        depth = (accepted.parent.depth if accepted and accepted.parent else 0) + 1
+        if depth > limit:
+            raise PermanentError(f"runs may call each other {limit} deep (limits.depth)", kind="limit")
+        return depth
+
+    def _again(self, place: str) -> None:
+        node = self._stage.run.nodes.get(place)
+        if node is None or node.retry_at is None or node.halted:
+            return
+        if node.retry_at > self._stage.now():
+            self.retry(place, node.retry_at)
+        else:
+            self._stage.recorder.unpark(place)
+            self._stage.apply(self._flow.started(node, node.attempt + 1))
+
+    async def _look(self, place: str) -> None:
+        node = self._stage.run.nodes.get(place)
+        if node is None or node.parked is None or node.halted:
+            return
+        parked = node.parked
+        over = parked.until is not None and parked.until <= self._stage.now()
+        ended = await self._children.child_ended(parked.child) if parked.child is not None else None
+        if ended is not None:
+            await self._child_ended(node, *ended)
+        elif not over:
+            self.wait(node)
+        elif parked.child is None and parked.callback is None:
+            self._stage.recorder.unpark(place)
+            self._stage.apply(*await self._flow.flow_finished(node, Labelled(None)))
+        else:
+            if parked.child is not None:
+                self._children.cancel_child(parked.child)
+            limit = node.plan.action.timeout or 0.0
+            self._fail(node, TemporaryError(f"nothing came within {limit:g} s (timeout)", kind="timeout"))
+
+    async def _child_ended(self, node: Node, row: RunRow, end: Ended) -> None:
+        stage = self._stage
+        if end.state != "succeeded":
+            why = f": {end.error.message}" if end.error else ""
+            family = TemporaryError if end.error is not None and end.error.temporary else PermanentError
+            kind = end.error.type if end.error else "cancelled"
+            self._fail(node, family(f"run {row.id} of {row.workflow} {end.state}{why}", kind=kind, effect="unknown"))
+            return
+        output = await stage.recorder.load(end.output, row.id) if end.output is not None else Labelled(None)
+        stage.recorder.unpark(node.place)
+        stage.apply(*await self._flow.flow_finished(node, output))
+
+    def _fail(self, node: Node, error: PermanentError | TemporaryError) -> None:
+        self._stage.recorder.unpark(node.place)
+        self._stage.apply(failed(node, error, self._stage.recorder, self._stage.services))
