@@ -1,0 +1,93 @@
+"""
+Live news of runs, handed from the engine to whoever watches: losing it loses nothing.
+
+    engine ──publish()──► News ──► Watch ──► async for event …          close(): every watch ends
+
+A watch begins before its run is submitted, so that it misses nothing, and is narrowed to the run once its id is known.
+Each holds a bounded number of events; of a reader that is too slow it drops the oldest and counts them, never the end.
+"""
+
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import anyio
+
+from runner.events import AnyEvent, Ended
+
+MOST_WAITING: Final = 10_000
+
+
+class Watch:
+    """What one reader has not read yet. `lost` counts what was dropped since it was last asked."""
+
+    def __init__(self) -> None:
+        self.run: str | None = None
+        self.lost = 0
+        self._events: deque[tuple[str, AnyEvent]] = deque()
+        self._arrived = anyio.Event()
+        self._closed = False
+
+    def narrow(self, run: str) -> None:
+        """From now on only this run."""
+        self.run = run
+        self._events = deque(each for each in self._events if each[0] == run)
+
+    def push(self, run: str, event: AnyEvent) -> None:
+        """Take an event in, where it is of the run."""
+        if self.run is not None and run != self.run:
+            return
+        if len(self._events) >= MOST_WAITING:
+            if isinstance(self._events[0][1], Ended):
+                return
+            self._events.popleft()
+            self.lost += 1
+        self._events.append((run, event))
+        self._arrived.set()
+
+    def close(self) -> None:
+        """What is here is still read, then the reader's loop ends."""
+        self._closed = True
+        self._arrived.set()
+
+    async def __aiter__(self) -> AsyncIterator[AnyEvent]:
+        """The events in order, until the news close."""
+        while True:
+            while self._events:
+                yield self._events.popleft()[1]
+            if self._closed:
+                return
+            self._arrived = anyio.Event()
+            await self._arrived.wait()
+
+
+class News:
+    """A `runner.ports.EventSink` that others can watch."""
+
+    def __init__(self) -> None:
+        self._watches: set[Watch] = set()
+        self._closed = False
+
+    def publish(self, run: str, workflow: str, event: AnyEvent) -> None:  # noqa: ARG002  the port's shape
+        """Hand on; never waits, never raises."""
+        for watch in self._watches:
+            watch.push(run, event)
+
+    @contextmanager
+    def watch(self) -> Iterator[Watch]:
+        """A watch over every run, until it is narrowed."""
+        watch = Watch()
+        self._watches.add(watch)
+        if self._closed:
+            watch.close()
+        try:
+            yield watch
+        finally:
+            self._watches.discard(watch)
+
+    def close(self) -> None:
+        """End every watch: the daemon stops."""
+        self._closed = True
+        for watch in self._watches:
+            watch.close()

@@ -1,0 +1,197 @@
+"""
+What a person sees of a run: each action with its state, attempts, times and error, folded from the journal's events.
+
+    events ──Timeline.apply()──► Line of each place, in the order in which they began
+
+`runner.web.documents` makes a run's document of it, the command line draws live progress with it. It needs no plan
+and no executor, so that a run of any revision can be shown; what never began is added from the workflow's own list.
+"""
+
+import re
+from collections import Counter
+from typing import Final
+
+import msgspec
+
+from runner.definitions.model import Workflow
+from runner.events import (
+    Accepted,
+    ActionState,
+    AnyEvent,
+    Cancelling,
+    Ended,
+    Expanded,
+    Failure,
+    Finished,
+    Parked,
+    Phase,
+    PhaseName,
+    Recovered,
+    Rerun,
+    RunState,
+    Settled,
+    Started,
+    Stored,
+)
+
+_ITEM: Final = re.compile(r"(.*)\[(\d+)\]")
+_OUTCOMES: Final[dict[str, ActionState]] = {
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "cancelled": "cancelled",
+    "interrupted": "failed",
+}
+
+
+class Attempt(msgspec.Struct):
+    """One try. Times in wall seconds; `outcome` is empty while it goes on."""
+
+    number: int
+    started_at: float
+    ended_at: float | None = None
+    outcome: str = ""
+    error: Failure | None = None
+    retry_at: float | None = None
+
+
+class Line(msgspec.Struct):
+    """One place of the run. `items` is how many items a `for_each` has, `until` when its wait is over."""
+
+    place: str
+    type: str = ""
+    state: ActionState = "pending"
+    started_at: float | None = None
+    ended_at: float | None = None
+    attempts: list[Attempt] = []
+    value: Stored | None = None
+    error: Failure | None = None
+    items: int | None = None
+    until: float | None = None
+    child: str | None = None
+
+    @property
+    def is_item(self) -> bool:
+        """Whether it is one item of a `for_each`, or lies inside one."""
+        return "[" in self.place
+
+    @property
+    def depth(self) -> int:
+        """How many bodies it lies in."""
+        return self.place.count("/")
+
+
+class Timeline:
+    """A run as far as its events go. `lines` by place, in the order in which they began."""
+
+    def __init__(self, workflow: Workflow | None = None) -> None:
+        self.lines: dict[str, Line] = {}
+        self.accepted: Accepted | None = None
+        self.ended: Ended | None = None
+        self.phase: PhaseName = "main"
+        self.cancelling: Cancelling | None = None
+        self.recoveries = 0
+        self._counts: dict[str, Counter[ActionState]] = {}
+        self._workflow = workflow
+
+    def apply(self, event: AnyEvent) -> None:
+        """Take one event in; one that says nothing to a person changes nothing."""
+        match event:
+            case Started():
+                self._started(event)
+            case Finished():
+                self._finished(event)
+            case Settled():
+                self._settled(event)
+            case Expanded():
+                line = self._line(event.place, event.at)
+                line.items = event.count
+                self._move(line, "running")
+            case Parked():
+                line = self._line(event.place, event.at)
+                line.until, line.child = event.until, event.child
+                self._move(line, "waiting")
+            case Phase() if not event.scope:
+                self.phase = event.phase
+            case Cancelling() if not event.scope:
+                self.cancelling = event
+            case Recovered():
+                self.recoveries += 0 if event.clean else 1
+            case Accepted():
+                self.accepted = event
+            case Ended():
+                self.ended = event
+            case Rerun():
+                self.ended = None
+            case _:
+                return
+
+    @property
+    def state(self) -> RunState:
+        """As far as the events say."""
+        return self.ended.state if self.ended else "running"
+
+    def item_counts(self, place: str) -> Counter[ActionState]:
+        """How many items of the `for_each` at `place` are in which state; those that never began are `pending`."""
+        counts = Counter(self._counts.get(place, ()))
+        line = self.lines.get(place)
+        if line is not None and line.items is not None and line.items > counts.total():
+            counts["skipped" if line.ended_at is not None else "pending"] += line.items - counts.total()
+        return counts
+
+    def all_lines(self) -> list[Line]:
+        """The lines so far, and those of the file's own actions that have not begun or never will."""
+        if self._workflow is None:
+            return list(self.lines.values())
+        body = self._workflow.body
+        named = [*body.actions, *(body.on_failure if self.phase == "on_failure" else ())]
+        named += body.finally_ if self.phase == "finally" else ()
+        state: ActionState = "skipped" if self.ended else "pending"
+        missing = [Line(action.id, action.type, state) for action in named if action.id not in self.lines]
+        types = {action.id: action.type for action in (*body.actions, *body.on_failure, *body.finally_)}
+        for line in self.lines.values():
+            line.type = line.type or types.get(line.place, "")
+        return [*self.lines.values(), *missing]
+
+    def _line(self, place: str, at: float) -> Line:
+        line = self.lines.get(place)
+        if line is None:
+            line = self.lines[place] = Line(place, started_at=at, attempts=[])
+            self._count(line, 1)
+        return line
+
+    def _move(self, line: Line, state: ActionState) -> None:
+        self._count(line, -1)
+        line.state = state
+        self._count(line, 1)
+
+    def _count(self, line: Line, by: int) -> None:
+        owner = _ITEM.fullmatch(line.place)
+        if owner is not None:
+            self._counts.setdefault(owner[1], Counter())[line.state] += by
+
+    def _started(self, event: Started) -> None:
+        line = self._line(event.place, event.at)
+        line.attempts.append(Attempt(event.attempt, event.at))
+        line.until = line.error = line.ended_at = None
+        self._move(line, "running")
+
+    def _finished(self, event: Finished) -> None:
+        line = self._line(event.place, event.at)
+        if line.attempts:
+            last = line.attempts[-1]
+            last.ended_at, last.outcome, last.error = event.at, event.outcome, event.error
+            last.retry_at = event.retry_at
+        line.value, line.error = event.value, event.error
+        if event.retry_at is not None:
+            line.until = event.retry_at
+            self._move(line, "waiting")
+        else:
+            line.ended_at = event.at
+            self._move(line, _OUTCOMES[event.outcome])
+
+    def _settled(self, event: Settled) -> None:
+        line = self._line(event.place, event.at)
+        if event.page is not None:
+            return
+        line.value, line.error, line.ended_at = event.value, event.error, event.at
+        self._move(line, event.state)
