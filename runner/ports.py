@@ -109,7 +109,7 @@ class OpenExecutor(Protocol):
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """A token that Runner was given: usable until `expires_at` (wall seconds), renewed by `refresh` where the peer rotates it."""
+    """A token that Runner was given: good until `expires_at` (wall seconds), renewed by `refresh` if it is rotated."""
 
     access: Secret
     expires_at: float
@@ -376,8 +376,9 @@ class Store(Journal, Runs, Protocol):
     boot: int
     """The fencing token of this opening: grows by one each time."""
 
-    degraded: bool
-    """The disk refuses to write: nothing new starts."""
+    @property
+    def degraded(self) -> bool:
+        """The disk refuses to write: nothing new starts."""
 
 
 # ----------------------------------------------------------------------------------------------------------- secrets
