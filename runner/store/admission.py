@@ -48,6 +48,13 @@ class Decision(NamedTuple):
         return Admitted(self.verdict, run, self.cancel)
 
 
+def lane_of(asked: Admission) -> str | None:
+    """The name of the run's lane: the workflow's, and after a space, which no workflow's name has, the key."""
+    if asked.limit is None:
+        return None
+    return asked.workflow if asked.key is None else f"{asked.workflow} {asked.key}"
+
+
 def decide(asked: Admission, lane: Lane | None) -> Decision:
     """Decide over `asked`. `lane` is None exactly where it has no limit; `max_queued` bounds those that are held."""
     go: Literal["running", "queued"] = "running" if asked.start else "queued"

@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 
 from runner.clock import Clock, SystemClock
 from runner.definitions.model import Workflow
-from runner.errors import RunnerError, StoreDegradedError, StoreError, StoreFencedError
+from runner.errors import RunnerError, StoreDegradedError, StoreError
 from runner.ports import Admission, Admitted, Append, Claimed, Due, JournalRow, Last, RunFilter, RunRow
 from runner.store.bounds import MOST_WAITING, PREFIX
+from runner.store.fence import after_refused
 from runner.store.journal import journal_row, last_output
 from runner.store.pending import Pending
 from runner.store.tables import Tables
@@ -93,7 +94,7 @@ class MemoryStore:
 
     def _append(self, append: Append) -> None:
         if append.run in self._refused:
-            raise StoreFencedError(f"run {append.run}: an append before seq {append.seq} was refused")
+            raise after_refused(append.run, append.seq)
         try:
             self.tables.append(append)
         except StoreError:

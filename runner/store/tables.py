@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from runner.errors import StoreError, StoreFencedError
 from runner.events import Parent
 from runner.ports import (
     Admission,
@@ -25,22 +24,21 @@ from runner.ports import (
     RunFilter,
     RunRow,
 )
-from runner.store.admission import Lane, Place, decide
+from runner.store.admission import Lane, Place, decide, lane_of
 from runner.store.bounds import AT_ONCE, ENDED
+from runner.store.fence import no_such_run, old_boot, taken
 
 
 class Entry:
     """A run's row, and what lists do not show."""
 
-    __slots__ = ("key", "limit", "parent", "place", "row")
+    __slots__ = ("lane", "limit", "parent", "place", "row")
 
-    def __init__(
-        self, row: RunRow, parent: Parent | None, key: str | None, limit: int | None, place: Place | None
-    ) -> None:
+    def __init__(self, asked: Admission, row: RunRow, place: Place | None) -> None:
         self.row = row
-        self.parent = parent
-        self.key = key
-        self.limit = limit
+        self.parent = asked.parent
+        self.lane = lane_of(asked)
+        self.limit = asked.limit
         self.place: Place | None = place
 
     @property
@@ -67,12 +65,12 @@ class Tables:
 
     def append(self, append: Append) -> None:
         """Apply one append. Raises StoreFencedError, or StoreError where there is no such run."""
-        self.check_boot(append.boot, append.run)
+        self.check_boot(f"run {append.run}", append.boot)
         entry = self.runs.get(append.run)
         if entry is None:
-            raise StoreError(f"run {append.run}: there is no such run to append to")
+            raise no_such_run(append.run)
         if append.seq in self.journal[append.run]:
-            raise StoreFencedError(f"run {append.run}: seq {append.seq} of its journal is taken")
+            raise taken(append.run, append.seq)
         self.journal[append.run][append.seq] = append
         for blob in append.blobs:
             self._keep(append.run, blob)
@@ -85,10 +83,10 @@ class Tables:
         if append.change is not None:
             self._change(entry, append)
 
-    def check_boot(self, boot: int, run: str) -> None:
+    def check_boot(self, who: str, boot: int) -> None:
         """Raises StoreFencedError where `boot` is not the current one."""
         if boot != self.boot:
-            raise StoreFencedError(f"run {run}: boot {boot} no longer owns this store, boot {self.boot} does")
+            raise old_boot(who, boot, self.boot)
 
     def _keep(self, run: str, blob: Blob) -> None:
         self.blobs[run, blob.number] = blob.data
@@ -117,9 +115,9 @@ class Tables:
         )
         if ended:
             self._ended(entry, again=before in ENDED)
-        if entry.limit is not None:
+        if entry.lane is not None:
             entry.place = None if ended else "held" if change.state == "queued" else "taken"
-            self._promote(entry.row.workflow, entry.key)
+            self._free(entry.lane)
 
     def _ended(self, entry: Entry, *, again: bool) -> None:
         run, workflow = entry.row.id, entry.row.workflow
@@ -137,14 +135,14 @@ class Tables:
 
     def admit(self, asked: Admission) -> Admitted:
         """Accept a run, or not. Raises StoreFencedError."""
-        self.check_boot(asked.first.boot, asked.run)
+        self.check_boot(f"run {asked.run}", asked.first.boot)
         if asked.run in self.runs:
             return Admitted("duplicate", asked.run)
         if asked.dedupe is not None:
             first, until = self.dedupe.get((asked.workflow, asked.dedupe), (None, None))
             if first is not None and (until is None or until > asked.first.at):
                 return Admitted("duplicate", first)
-        decision = decide(asked, None if asked.limit is None else self._lane(asked))
+        decision = decide(asked, self._look(asked))
         if decision.accepted:
             self._accept(asked, decision.verdict == "running", decision.place)
         return decision.answer(asked.run)
@@ -161,7 +159,7 @@ class Tables:
             parent=asked.parent.run if asked.parent is not None else None,
         )
         self.revisions.setdefault(asked.revision, asked.definition)
-        self.runs[asked.run] = Entry(row, asked.parent, asked.key, asked.limit, place)
+        self.runs[asked.run] = Entry(asked, row, place)
         self.journal[asked.run] = {}
         if asked.dedupe is not None:
             self.dedupe[asked.workflow, asked.dedupe] = (asked.run, asked.dedupe_until)
@@ -169,7 +167,7 @@ class Tables:
 
     def claim(self, boot: int, most: int, now: float) -> Sequence[Claimed]:
         """Mark the oldest queued runs that their limits let go as running. Raises StoreFencedError."""
-        self.check_boot(boot, "a claim")
+        self.check_boot("a claim", boot)
         ready = [entry for entry in self._queued() if entry.place != "held"][: max(0, most)]
         for entry in ready:
             entry.row = msgspec.structs.replace(entry.row, state="running", started_at=now)
@@ -178,15 +176,18 @@ class Tables:
     def _queued(self) -> list[Entry]:
         return sorted((e for e in self.runs.values() if e.row.state == "queued"), key=lambda entry: entry.row.id)
 
-    def _in_lane(self, workflow: str, key: str | None) -> list[Entry]:
-        entries = (e for e in self.runs.values() if e.place is not None and (e.row.workflow, e.key) == (workflow, key))
+    def _in_lane(self, lane: str) -> list[Entry]:
+        entries = (entry for entry in self.runs.values() if entry.place is not None and entry.lane == lane)
         return sorted(entries, key=lambda entry: (entry.row.state == "queued", entry.row.id))
 
-    def _lane(self, asked: Admission) -> Lane:
-        lane = self._in_lane(asked.workflow, asked.key)
-        taken = [entry for entry in lane if entry.place == "taken"]
-        inherited = any(entry in taken for entry in self._ancestors(asked.parent))
-        return Lane(len(taken), len(lane) - len(taken), taken[0].row.id if taken else None, inherited)
+    def _look(self, asked: Admission) -> Lane | None:
+        name = lane_of(asked)
+        if name is None:
+            return None
+        lane = self._in_lane(name)
+        inside = [entry for entry in lane if entry.place == "taken"]
+        inherited = any(entry in inside for entry in self._ancestors(asked.parent))
+        return Lane(len(inside), len(lane) - len(inside), inside[0].row.id if inside else None, inherited)
 
     def _ancestors(self, parent: Parent | None) -> Iterator[Entry]:
         while parent is not None and parent.run in self.runs:
@@ -194,15 +195,15 @@ class Tables:
             yield entry
             parent = entry.parent
 
-    def _promote(self, workflow: str, key: str | None) -> None:
-        lane = self._in_lane(workflow, key)
-        taken = sum(entry.place == "taken" for entry in lane)
+    def _free(self, name: str) -> None:
+        lane = self._in_lane(name)
+        inside = sum(entry.place == "taken" for entry in lane)
         for entry in lane:
             if entry.place == "held":
-                if entry.limit is None or taken >= entry.limit:
+                if entry.limit is None or inside >= entry.limit:
                     return
                 entry.place = "taken"
-                taken += 1
+                inside += 1
 
     # ------------------------------------------------------------------------------------------------------- lookups
 

@@ -1,0 +1,117 @@
+"""
+Accepting a batch of runs, and handing queued ones to whoever executes them, in the writer's transaction.
+
+    [Admission, …] ──► known? first? how full is the lane? ──decide()──► rows of all that were accepted, at once
+
+Within a batch each is decided over the lane as those before it leave it. Called by `runner.store.batch` in the writer's
+thread; raises whatever SQLite says, and whoever calls rolls back.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from runner.events import Parent
+from runner.ports import Admission, Admitted, Claimed
+from runner.store.admission import Decision, Lane, decide, joined, lane_of
+from runner.store.appends import Appends
+from runner.store.fence import old_boot
+from runner.store.lanes import Lanes
+from runner.store.statements import listed, load, with_rows
+
+
+class Admissions:
+    """Applies admissions and claims."""
+
+    def __init__(self, appends: Appends, lanes: Lanes) -> None:
+        self._appends = appends
+        self._lanes = lanes
+        self._sql = load("admissions")
+
+    def apply(self, connection: sqlite3.Connection, batch: Sequence[Admission]) -> list[Admitted]:
+        """Decide over each, in order, and write what was accepted."""
+        ids = listed(asked.run for asked in batch)
+        known = {run for (run,) in connection.execute(self._sql["known_runs"], (ids,))}
+        accepted: list[tuple[Admission, Decision]] = []
+        answers: list[Admitted] = []
+        lanes: dict[str, Lane] = {}
+        firsts: dict[tuple[str, str], tuple[str, float | None]] = {}
+        for asked in batch:
+            first = asked.run if asked.run in known else self._first(connection, asked, firsts)
+            if first is not None:
+                answers.append(Admitted("duplicate", first))
+                continue
+            decision = self._decide(connection, asked, lanes)
+            answers.append(decision.answer(asked.run))
+            if decision.accepted:
+                known.add(asked.run)
+                accepted.append((asked, decision))
+                if asked.dedupe is not None:
+                    firsts[asked.workflow, asked.dedupe] = (asked.run, asked.dedupe_until)
+        self._write(connection, accepted, firsts)
+        return answers
+
+    def claim(self, connection: sqlite3.Connection, boot: int, most: int, now: float) -> list[Claimed]:
+        """Mark up to `most` queued runs that their limits let go as running. Raises StoreFencedError."""
+        current = self._appends.boot(connection)
+        if boot != current:
+            raise old_boot("a claim", boot, current)
+        rows = connection.execute(self._sql["claim"], (now, max(0, most))).fetchall()
+        return [claimed(row) for row in sorted(rows)]
+
+    def _first(
+        self, connection: sqlite3.Connection, asked: Admission, firsts: dict[tuple[str, str], tuple[str, float | None]]
+    ) -> str | None:
+        """The run that the deduplication key stands for, of this batch or of an earlier one."""
+        if asked.dedupe is None:
+            return None
+        run, until = firsts.get((asked.workflow, asked.dedupe), (None, None))
+        if run is not None and (until is None or until > asked.first.at):
+            return run
+        bound = (asked.workflow, asked.dedupe, asked.first.at)
+        row = connection.execute(self._sql["first_run"], bound).fetchone() if run is None else None
+        return row[0] if row is not None else None
+
+    def _decide(self, connection: sqlite3.Connection, asked: Admission, lanes: dict[str, Lane]) -> Decision:
+        name = lane_of(asked)
+        if name is None:
+            return decide(asked, None)
+        lane = lanes.get(name) or self._lanes.look(connection, name)
+        inherited = self._lanes.inherited(connection, asked, name)
+        decision = decide(asked, msgspec.structs.replace(lane, inherited=inherited))
+        lanes[name] = joined(lane, decision, asked.run)
+        return decision
+
+    def _write(
+        self,
+        connection: sqlite3.Connection,
+        accepted: Sequence[tuple[Admission, Decision]],
+        firsts: dict[tuple[str, str], tuple[str, float | None]],
+    ) -> None:
+        if not accepted:
+            return
+        definitions = {asked.revision: asked.definition for asked, _ in accepted}
+        for (revision,) in connection.execute(self._sql["known_revisions"], (listed(definitions),)).fetchall():
+            del definitions[revision]
+        with_rows(connection, self._sql["revisions"], list(definitions.items()))
+        with_rows(connection, self._sql["runs"], [_row(asked, decision) for asked, decision in accepted])
+        dedupe = [(workflow, key, run, until) for (workflow, key), (run, until) in firsts.items()]
+        with_rows(connection, self._sql["dedupe"], dedupe)
+        self._appends.apply(connection, [asked.first for asked, _ in accepted])
+
+
+def claimed(row: Sequence[Any]) -> Claimed:
+    """A row of `id, workflow, revision, parent, parent_place, parent_depth`."""
+    run, workflow, revision, parent, place, depth = row
+    return Claimed(run, workflow, revision, None if parent is None else Parent(parent, place, depth))
+
+
+def _row(asked: Admission, decision: Decision) -> tuple[Any, ...]:
+    parent = (None, None, None) if asked.parent is None else (asked.parent.run, asked.parent.place, asked.parent.depth)
+    at = asked.first.at
+    started_at = at if decision.verdict == "running" else None
+    labels = msgspec.json.encode(asked.labels).decode()
+    run = (asked.run, asked.workflow, asked.revision, decision.verdict, at, started_at, asked.trigger, labels)
+    return (*run, *parent, lane_of(asked), decision.place, asked.limit, asked.dedupe)

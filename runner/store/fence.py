@@ -1,0 +1,27 @@
+"""
+Why an append is refused, said the same by both stores.
+
+A refused append leaves a hole in what its run believes: the same store refuses every later append of that run too.
+"""
+
+from runner.errors import StoreError, StoreFencedError
+
+
+def old_boot(who: str, boot: int, current: int) -> StoreFencedError:
+    """The process that appends no longer owns the store."""
+    return StoreFencedError(f"{who}: boot {boot} no longer owns this store, boot {current} does")
+
+
+def taken(run: str, seq: int) -> StoreFencedError:
+    """Somebody else has appended there."""
+    return StoreFencedError(f"run {run}: seq {seq} of its journal is taken")
+
+
+def after_refused(run: str, seq: int) -> StoreFencedError:
+    """An append that this one follows is not in the journal."""
+    return StoreFencedError(f"run {run}: an append before seq {seq} was refused")
+
+
+def no_such_run(run: str) -> StoreError:
+    """Nothing was accepted under that id."""
+    return StoreError(f"run {run}: there is no such run to append to")

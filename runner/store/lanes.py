@@ -1,0 +1,51 @@
+"""
+Lanes in the SQLite store: how full they are, and who is let go when a place becomes free.
+
+    somebody ended ──free()──► the oldest that is held there takes the place: a claim finds it by one index
+
+Called by `runner.store.appends` and `runner.store.admissions` within the writer's transaction. The rules are those of
+`runner.store.admission`.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+
+from runner.ports import Admission
+from runner.store.admission import Lane
+from runner.store.statements import listed, load
+
+
+class Lanes:
+    """The lanes of one database; holds no count of its own."""
+
+    def __init__(self) -> None:
+        self._sql = load("lanes")
+
+    def look(self, connection: sqlite3.Connection, lane: str) -> Lane:
+        """How full a lane is, and who is the oldest in there."""
+        taken, held = connection.execute(self._sql["lane"], {"lane": lane}).fetchone()
+        oldest = connection.execute(self._sql["oldest"], (lane,)).fetchone() if taken else None
+        return Lane(taken, held, oldest[0] if oldest is not None else None)
+
+    def inherited(self, connection: sqlite3.Connection, asked: Admission, lane: str) -> bool:
+        """Whether an ancestor of the run has a place in the lane."""
+        if asked.parent is None:
+            return False
+        bound = {"run": asked.parent.run, "lane": lane}
+        return bool(connection.execute(self._sql["inherited"], bound).fetchone()[0])
+
+    def free(self, connection: sqlite3.Connection, lanes: Iterable[str]) -> None:
+        """Let go who may run now that somebody left these lanes."""
+        held = connection.execute(self._sql["with_held"], (listed(lanes),)).fetchall()
+        let_go = [run for (lane,) in held for run in self._next(connection, lane)]
+        if let_go:
+            connection.execute(self._sql["let_go"], (listed(let_go),))
+
+    def _next(self, connection: sqlite3.Connection, lane: str) -> list[str]:
+        taken, _ = connection.execute(self._sql["lane"], {"lane": lane}).fetchone()
+        runs: list[str] = []
+        for run, limit in connection.execute(self._sql["held"], (lane,)):
+            if taken + len(runs) >= limit:
+                break
+            runs.append(run)
+        return runs

@@ -1,0 +1,76 @@
+"""
+What the engine asks on its way: few rows, each found by an index, read on the event loop itself.
+
+    last · due · next_due · waiting_for · definition        10 to 30 µs each; through a thread each would cost 300
+
+A connection of its own that only reads; in WAL mode neither it nor the writer waits for the other. Lists for people are
+`runner.store.reads`. Called by `runner.store.sqlite`.
+"""
+
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from runner.definitions.model import Workflow
+from runner.errors import StoreError, StoreFormatError
+from runner.ports import Due, Last
+from runner.store.journal import journal_row, last_output
+from runner.store.statements import load
+
+MOST_DEFINITIONS: Final = 256
+"""Decoded revisions that are kept."""
+
+
+class Lookups:
+    """Lookups over a connection that is used on the loop alone."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._sql = load("lookups")
+        self._definitions: OrderedDict[str, Workflow] = OrderedDict()
+
+    def definition(self, revision: str) -> Workflow:
+        """The revision that a run pins. Raises StoreError."""
+        if revision in self._definitions:
+            self._definitions.move_to_end(revision)
+            return self._definitions[revision]
+        row = self._connection.execute(self._sql["revision"], (revision,)).fetchone()
+        if row is None:
+            raise StoreError(f"revision {revision} is not in the store")
+        try:
+            workflow = Workflow.decode(row[0])
+        except msgspec.MsgspecError as error:
+            raise StoreFormatError(f"revision {revision} cannot be read: {type(error).__name__}") from None
+        self._definitions[revision] = workflow
+        if len(self._definitions) > MOST_DEFINITIONS:
+            self._definitions.popitem(last=False)
+        return workflow
+
+    def last(self, workflow: str) -> Last:
+        """The last succeeded run of a workflow, and the failures since."""
+        row = self._connection.execute(self._sql["last"], (workflow,)).fetchone()
+        run, started_at, failures = row or (None, None, 0)
+        if run is None:
+            return Last(None, None, None, failures)
+        newest_first = self._connection.execute(self._sql["journal_backwards"], (run,))
+        return Last(run, started_at, last_output(journal_row(run, *each) for each in newest_first), failures)
+
+    def due(self, before: float, most: int) -> Sequence[Due]:
+        """Parked places whose time has come, earliest first."""
+        return [Due(*row) for row in self._connection.execute(self._sql["due"], (before, max(0, most)))]
+
+    def next_due(self) -> float | None:
+        """When the earliest is due."""
+        due: float | None = self._connection.execute(self._sql["next_due"]).fetchone()[0]
+        return due
+
+    def waiting_for(self, child: str | None, callback: str | None) -> Sequence[Due]:
+        """Parked places that wait for a child or a callback."""
+        asked = [("waiting_for_child", child), ("waiting_for_callback", callback)]
+        found = [
+            self._connection.execute(self._sql[name], (value,)).fetchall() for name, value in asked if value is not None
+        ]
+        return [Due(*row) for row in sorted({row for rows in found for row in rows})]

@@ -1,0 +1,69 @@
+"""
+What people and starts ask: lists, journals, values. In a thread, so that a long answer holds up nobody.
+
+    find · get · read · blob · live · counts ──► aiosqlite, a connection that only reads
+
+Called by `runner.store.sqlite`. What the engine asks on its way is `runner.store.lookups`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import aiosqlite
+
+from runner.errors import StoreError
+from runner.ports import Claimed, JournalRow, RunFilter, RunRow
+from runner.store.admissions import claimed
+from runner.store.bounds import PREFIX
+from runner.store.journal import journal_row
+from runner.store.statements import load, page
+
+
+class Reads:
+    """Reads over one connection of aiosqlite."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+        self._sql = load("lookups")
+
+    async def find(self, wanted: RunFilter) -> Sequence[RunRow]:
+        """Runs for a list, newest first."""
+        statement, values = page(self._sql, wanted)
+        return [_run_row(row) for row in await self._all(statement, values)]
+
+    async def get(self, run: str) -> RunRow | None:
+        """One run, by its id or by an unambiguous prefix of it."""
+        rows = await self._all(self._sql["run"].replace("{row}", self._sql["row"]), (run,))
+        if not rows and len(run) >= PREFIX:
+            after = run + "\U0010ffff"
+            rows = await self._all(self._sql["run_by_prefix"].replace("{row}", self._sql["row"]), (run, after))
+        return _run_row(rows[0]) if len(rows) == 1 else None
+
+    async def read(self, run: str) -> Sequence[JournalRow]:
+        """The run's whole journal in order. Raises StoreFormatError."""
+        return [journal_row(run, *row) for row in await self._all(self._sql["journal"], (run,))]
+
+    async def blob(self, run: str, number: int) -> bytes:
+        """A value that was too big for its row. Raises StoreError."""
+        rows = await self._all(self._sql["blob"], (run, number))
+        if not rows:
+            raise StoreError(f"run {run}: value {number} is not in the store")
+        data: bytes = rows[0][0]
+        return data
+
+    async def live(self) -> Sequence[Claimed]:
+        """Runs that are neither queued nor ended, oldest first."""
+        return [claimed(row) for row in await self._all(self._sql["live"], ())]
+
+    async def counts(self) -> Mapping[str, int]:
+        """Runs by state."""
+        return {row[0]: row[1] for row in await self._all(self._sql["counts"], ())}
+
+    async def _all(self, statement: str, values: Sequence[Any]) -> Sequence[tuple[Any, ...]]:
+        return [tuple(row) for row in await self._connection.execute_fetchall(statement, values)]
+
+
+def _run_row(row: Sequence[Any]) -> RunRow:
+    """A row of the columns that `row` names in lookups.sql."""
+    run = dict(zip(RunRow.__struct_fields__, row, strict=True))
+    return RunRow(**{**run, "waiting": bool(run["waiting"])})

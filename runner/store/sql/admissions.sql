@@ -1,0 +1,35 @@
+-- Accepting runs, and handing queued ones to whoever executes them.
+
+-- name: known_runs
+-- Those of some run ids that exist: a resumed parent asks for the child that it has started before.
+select id from runs where id in (select value from json_each(?));
+
+-- name: first_run
+-- The run that a deduplication key stands for at a time.
+select run from dedupe where workflow = ? and key = ? and (until is null or until > ?);
+
+-- name: known_revisions
+-- Those of some revisions that the store has.
+select revision from revisions where revision in (select value from json_each(?));
+
+-- name: revisions
+-- Definitions that are pinned for the first time.
+insert into revisions (revision, definition) values {rows};
+
+-- name: runs
+-- One row a run that was accepted.
+insert into runs (
+    id, workflow, revision, state, accepted_at, started_at, trigger, labels,
+    parent, parent_place, parent_depth, lane, place, run_limit, dedupe
+) values {rows};
+
+-- name: dedupe
+-- Keys that stand for a run from now on; one that had run out stands for the new one.
+insert into dedupe (workflow, key, run, until) values {rows}
+on conflict (workflow, key) do update set run = excluded.run, until = excluded.until;
+
+-- name: claim
+-- Queued runs that their limits let go, oldest first, run from now on.
+update runs set state = 'running', started_at = ?
+where id in (select id from runs where state = 'queued' and place is not 'held' order by id limit ?)
+returning id, workflow, revision, parent, parent_place, parent_depth;

@@ -1,0 +1,88 @@
+-- What is asked of the store. `{…}` stands for a fragment that is named in here.
+
+-- name: row
+-- The columns of a `RunRow`, in its order.
+id, workflow, revision, state, accepted_at, started_at, ended_at, trigger, parent, output, error, failed_action,
+stopped_by, waiting
+
+-- name: page
+-- One page of runs, newest first. Each form of it is answered from one index, without a sort.
+select {row} from runs where {conditions} order by id desc limit ?
+
+-- name: pages
+-- The newest of several pages.
+select * from ({parts}) order by id desc limit ?;
+
+-- name: part
+select * from ({page})
+
+-- name: any
+1
+
+-- name: of_workflow
+workflow = ?
+
+-- name: of_state
+state = ?
+
+-- name: of_states
+-- Beside a condition that leaves few rows; the sign keeps the index on the state out of it.
++state in (select value from json_each(?))
+
+-- name: of_parent
+parent = ?
+
+-- name: older
+id < ?
+
+-- name: run
+-- One run.
+select {row} from runs where id = ?;
+
+-- name: run_by_prefix
+-- At most two of the runs whose ids lie within two bounds.
+select {row} from runs where id >= ? and id < ? limit 2;
+
+-- name: journal
+-- A run's appends in order.
+select seq, boot, at, events from journal where run = ? order by seq;
+
+-- name: journal_backwards
+-- A run's appends, the latest first.
+select seq, boot, at, events from journal where run = ? order by seq desc;
+
+-- name: blob
+-- A value too big for its row.
+select data from blobs where run = ? and number = ?;
+
+-- name: revision
+-- A definition.
+select definition from revisions where revision = ?;
+
+-- name: last
+-- The last succeeded run of a workflow, and the failures since.
+select workflows.last_run, runs.started_at, workflows.failures
+from workflows left join runs on runs.id = workflows.last_run
+where workflows.name = ?;
+
+-- name: live
+-- Runs that are neither queued nor ended, oldest first.
+select id, workflow, revision, parent, parent_place, parent_depth from runs where state = 'running' order by id;
+
+-- name: due
+-- Parked places whose time has come, earliest first.
+select run, place from parked where due <= ? order by due, run, place limit ?;
+
+-- name: next_due
+-- When the earliest is due.
+select min(due) from parked where due is not null;
+
+-- name: waiting_for_child
+select run, place from parked where child = ? order by run, place;
+
+-- name: waiting_for_callback
+select run, place from parked where callback = ? order by run, place;
+
+-- name: counts
+-- Runs by state, from an index alone.
+select state, count(*) from runs group by state;

@@ -1,0 +1,196 @@
+"""
+The store on disk: one SQLite file, one process, one thread that writes.
+
+    open_store(path) ──► lock ──► file ──► format ──► boot + 1 ──► SqliteStore ─┬─ Writer   appends, admissions, claims
+                                                                             ├─ Lookups  what the engine asks
+                                                                             └─ Reads    what people ask
+
+The composition root opens it; nothing above `runner.ports` knows which store it is. A lookup waits for what was
+appended before it, as long as the disk takes it; but `last` tells of ends that are on disk (who awaited one sees it).
+"""
+
+import sqlite3
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Final
+
+import aiosqlite
+import anyio
+
+from runner.clock import Clock, SystemClock
+from runner.definitions.model import Workflow
+from runner.errors import StoreError
+from runner.ports import Admission, Admitted, Append, Claimed, Due, JournalRow, Last, RunFilter, RunRow
+from runner.store import files
+from runner.store.admissions import Admissions
+from runner.store.appends import Appends
+from runner.store.batch import Batch
+from runner.store.lanes import Lanes
+from runner.store.lookups import Lookups
+from runner.store.migrate import migrate
+from runner.store.pending import Pending
+from runner.store.reads import Reads
+from runner.store.statements import load, migrations, split
+from runner.store.writer import Writer
+
+BUSY_SECONDS: Final = 5.0
+"""How long a connection waits for a lock, say of somebody who looks into the file with another program."""
+
+
+class SqliteStore:
+    """A `runner.ports.Store`, as long as the block of `open_store` lasts."""
+
+    def __init__(
+        self, boot: int, writer: Writer, lookups: Lookups, reads: Reads, admissions: Admissions, clock: Clock
+    ) -> None:
+        self.boot = boot
+        self._writer = writer
+        self._lookups = lookups
+        self._reads = reads
+        self._admissions = admissions
+        self._clock = clock
+
+    @property
+    def degraded(self) -> bool:
+        """The disk refuses to write: nothing new starts, appends wait."""
+        return self._writer.degraded
+
+    @property
+    def waiting(self) -> int:
+        """What was handed over and is not on disk yet."""
+        return self._writer.waiting
+
+    def append(self, append: Append) -> Pending[None]:
+        """Hand over and return at once; never refused for the disk's sake."""
+        return self._writer.append(append)
+
+    async def admit(self, admission: Admission) -> Admitted:
+        """Accept a run, durably. Raises StoreDegradedError, StoreFencedError."""
+        admitted: Admitted = await self._writer.call(admission)
+        return admitted
+
+    async def claim(self, boot: int, most: int) -> Sequence[Claimed]:
+        """Take queued runs, oldest first, durably. Raises StoreDegradedError, StoreFencedError."""
+        now = self._clock.wall()
+        claimed: Sequence[Claimed] = await self._writer.call(lambda db: self._admissions.claim(db, boot, most, now))
+        return claimed
+
+    async def read(self, run: str) -> Sequence[JournalRow]:
+        """The run's whole journal in order. Raises StoreFormatError where it cannot be read."""
+        await self._writer.written()
+        return await self._reads.read(run)
+
+    async def blob(self, run: str, number: int) -> bytes:
+        """A value that was too big for its row. Raises StoreError."""
+        await self._writer.written()
+        return await self._reads.blob(run, number)
+
+    async def definition(self, revision: str) -> Workflow:
+        """The revision that a run pins. Raises StoreError."""
+        return self._lookups.definition(revision)
+
+    async def last(self, workflow: str) -> Last:
+        """What `$last` and `$run.failures` mean for a run that starts now."""
+        return self._lookups.last(workflow)
+
+    async def find(self, wanted: RunFilter) -> Sequence[RunRow]:
+        """Runs for a list, newest first."""
+        await self._writer.written()
+        return await self._reads.find(wanted)
+
+    async def get(self, run: str) -> RunRow | None:
+        """One run, by its id or by an unambiguous prefix of it."""
+        await self._writer.written()
+        return await self._reads.get(run)
+
+    async def live(self) -> Sequence[Claimed]:
+        """Runs that are neither queued nor ended, oldest first."""
+        await self._writer.written()
+        return await self._reads.live()
+
+    async def due(self, before: float, most: int) -> Sequence[Due]:
+        """Parked places whose time has come, earliest first."""
+        await self._writer.written()
+        return self._lookups.due(before, most)
+
+    async def next_due(self) -> float | None:
+        """When the earliest parked place is due."""
+        await self._writer.written()
+        return self._lookups.next_due()
+
+    async def waiting_for(self, *, child: str | None = None, callback: str | None = None) -> Sequence[Due]:
+        """Parked places that wait for this child run or this callback."""
+        await self._writer.written()
+        return self._lookups.waiting_for(child, callback)
+
+    async def counts(self) -> Mapping[str, int]:
+        """Runs by state."""
+        await self._writer.written()
+        return await self._reads.counts()
+
+
+@asynccontextmanager
+async def open_store(
+    path: str | Path, *, clock: Clock | None = None, allow_network: bool = False
+) -> AsyncIterator[SqliteStore]:
+    """
+    Open the store at `path`, make or migrate it where needed, and own it for the length of the block.
+
+    Raises StoreLockedError, StoreFormatError, and StoreError where the file cannot be made or used. Leaving the block
+    writes what waits, unless the disk refuses.
+    """
+    path = Path(path)
+    await anyio.to_thread.run_sync(lambda: files.folder(path, allow_network=allow_network))
+    with files.lock(path):
+        connection, boot = await anyio.to_thread.run_sync(_open, path)
+        lanes = Lanes()
+        appends = Appends(lanes)
+        admissions = Admissions(appends, lanes)
+        async with (
+            _writing(Writer(connection, Batch(appends, admissions))) as writer,
+            _reading(path) as (lookups, reads),
+        ):
+            yield SqliteStore(boot, writer, lookups, reads, admissions, clock or SystemClock())
+
+
+def _open(path: Path) -> tuple[sqlite3.Connection, int]:
+    """The writer's connection, on a file of the current format, and the boot number of this opening."""
+    files.private(path)
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        sql = load("opening")
+        migrate(connection, path, migrations())
+        for pragma in split(sql["writer"]):
+            connection.execute(pragma)
+        boot: int = connection.execute(sql["boot"]).fetchall()[0][0]
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise StoreError(f"{path}: the store cannot be opened: {error}") from error
+        raise
+    return connection, boot
+
+
+@asynccontextmanager
+async def _writing(writer: Writer) -> AsyncIterator[Writer]:
+    writer.start()
+    try:
+        yield writer
+    finally:
+        await writer.close()
+
+
+@asynccontextmanager
+async def _reading(path: Path) -> AsyncIterator[tuple[Lookups, Reads]]:
+    """Two connections that only read: one for the loop, one in a thread of aiosqlite's."""
+    reader = load("opening")["reader"]
+    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as on_loop:
+        on_loop.execute(reader)
+        in_thread = await aiosqlite.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            await in_thread.execute_fetchall(reader)
+            yield Lookups(on_loop), Reads(in_thread)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await in_thread.close()
