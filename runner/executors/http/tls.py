@@ -1,0 +1,115 @@
+"""
+TLS contexts: one for each way of trusting and being trusted, made once and kept.
+
+    Wanted(verify, certificate, http2) ──Trust.context()──► ssl.SSLContext
+
+A file that changed on disk (a rotated certificate) makes a new context, whose connections are new too. The
+authorities are the system's, or certifi's where the system has none. `runner.executors.http.executor` owns one
+`Trust`; the transports are handed its contexts. Files are read in a worker thread.
+"""
+
+import ssl
+from collections import OrderedDict
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import anyio.to_thread
+import certifi
+
+from runner.executors.http.config import ClientCertificate
+from runner.executors.http.files import allowed_path
+from runner.executors.http.scalars import FieldError
+from runner.ports import ExecutorLimits
+from runner.secret import reveal
+
+_KEPT: Final = 64
+"""Contexts; the one that was not asked for longest goes first."""
+
+_Key = tuple[object, ...]
+
+
+class Wanted(NamedTuple):
+    """
+    How an action trusts and is trusted: `verify` and `client_certificate` of its config, and whether it asks for
+    HTTP/2.
+    """
+
+    verify: bool | str = True
+    certificate: str | ClientCertificate | None = None
+    http2: bool = False
+
+
+class Trust:
+    """Makes and keeps contexts."""
+
+    def __init__(self, limits: ExecutorLimits) -> None:
+        self._limits = limits
+        self._contexts: OrderedDict[_Key, ssl.SSLContext] = OrderedDict()
+
+    async def context(self, wanted: Wanted) -> ssl.SSLContext:
+        """The context for it. Raises FieldError."""
+        if isinstance(wanted.verify, bool) and wanted.certificate is None:
+            key = (wanted.verify, wanted.http2)
+            return self._kept(key) or self._keep(key, _new(wanted, None))
+        return await anyio.to_thread.run_sync(self._of_files, wanted)
+
+    def _of_files(self, wanted: Wanted) -> ssl.SSLContext:
+        authorities = None if isinstance(wanted.verify, bool) else allowed_path(wanted.verify, "verify", self._limits)
+        chain = self._chain(wanted.certificate)
+        files = [path.stat() for path in (authorities, *(chain or ())[:2]) if isinstance(path, Path)]
+        key = (wanted.verify, wanted.http2, chain, *((file.st_ino, file.st_mtime_ns, file.st_size) for file in files))
+        return self._kept(key) or self._keep(key, _new(wanted, authorities, chain))
+
+    def _chain(self, given: str | ClientCertificate | None) -> "_Chain | None":
+        if given is None:
+            return None
+        if isinstance(given, str):
+            return allowed_path(given, "client_certificate", self._limits), None, None
+        certificate = allowed_path(given.certificate, "client_certificate.certificate", self._limits)
+        key = None if given.key is None else allowed_path(given.key, "client_certificate.key", self._limits)
+        return certificate, key, reveal(given.password)
+
+    def _kept(self, key: _Key) -> ssl.SSLContext | None:
+        if key in self._contexts:
+            self._contexts.move_to_end(key)
+        return self._contexts.get(key)
+
+    def _keep(self, key: _Key, context: ssl.SSLContext) -> ssl.SSLContext:
+        self._contexts[key] = context
+        while len(self._contexts) > _KEPT:
+            self._contexts.popitem(last=False)
+        return context
+
+
+_Chain = tuple[Path, Path | None, str | None]
+"""Certificate, key and the key's password."""
+
+
+def _new(wanted: Wanted, authorities: Path | None, chain: _Chain | None = None) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=authorities or _authorities())
+    except (ssl.SSLError, OSError):
+        raise FieldError("verify: the file holds no PEM certificates") from None
+    context.set_alpn_protocols(["h2", "http/1.1"] if wanted.http2 else ["http/1.1"])
+    if wanted.verify is False:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if chain is not None:
+        certificate, key, password = chain
+        try:
+            context.load_cert_chain(certificate, key, password or _no_password)
+        except (ssl.SSLError, OSError, ValueError):
+            what = "no PEM certificate with its key, or the key's password is wrong"
+            raise FieldError(f"client_certificate: {what}") from None
+    return context
+
+
+def _authorities() -> str | None:
+    """None where the system has authorities of its own."""
+    system = ssl.get_default_verify_paths()
+    return None if system.cafile or system.capath else certifi.where()
+
+
+def _no_password() -> str:
+    """Asked for where a key turns out to be encrypted; without it OpenSSL would ask the terminal."""
+    return ""
