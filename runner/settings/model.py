@@ -127,6 +127,8 @@ class Limits(Section, frozen=True):
     queue: Count = 100
     queued_runs: Count = 10_000
     headers_size: Size = Bytes(64_000)
+    cleanup_timeout: Duration = Seconds(60)
+    cancel_grace: Duration = Seconds(10)
 
 
 class Settings(Section, frozen=True):

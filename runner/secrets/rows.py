@@ -1,0 +1,108 @@
+"""
+The vault's rows as values, and what the vault asks of whoever keeps them.
+
+    vault ──decide(Snapshot)──► Change ──► VaultRows: one transaction, or nothing
+
+`runner.secrets.sqlite_rows` keeps them in a file. Whoever keeps them has no key: it sees names, dates and ciphertext.
+Times are wall time in seconds since 1970 UTC.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+
+class Stamp(NamedTuple):
+    """Which file lies there and how often it was changed; the same stamp means the same content."""
+
+    device: int
+    inode: int
+    generation: int
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What a vault is. `derivation` is JSON of `runner.secrets.keys.Derivation`, `check` a sealed value."""
+
+    vault: bytes
+    derivation: str
+    salt: bytes
+    check: bytes
+    created_at: float
+
+
+class SecretRow(msgspec.Struct, frozen=True):
+    """A secret. `policy` is JSON: who may use it where, `{}` for everybody and everywhere."""
+
+    id: bytes
+    name: str
+    current: int
+    policy: str
+    created_at: float
+    updated_at: float
+
+
+class VersionRow(msgspec.Struct, frozen=True):
+    """A version: the data key under the wrapping key, the value under the data key."""
+
+    secret: bytes
+    version: int
+    wrapped: bytes
+    sealed: bytes
+    created_at: float
+    created_by: str
+
+
+class TombstoneRow(msgspec.Struct, frozen=True):
+    """A secret that was deleted, and its last version."""
+
+    secret: bytes
+    name: str
+    version: int
+    deleted_at: float
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What the vault is said to hold, under a MAC."""
+
+    generation: int
+    content: bytes
+    mac: bytes
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """All rows at one instant."""
+
+    manifest: Manifest
+    secrets: tuple[SecretRow, ...] = ()
+    versions: tuple[VersionRow, ...] = ()
+    tombstones: tuple[TombstoneRow, ...] = ()
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What one transaction does: rows to write, a secret to remove with all its versions, and the manifest after it."""
+
+    manifest: Manifest
+    secret: SecretRow | None = None
+    version: VersionRow | None = None
+    tombstone: TombstoneRow | None = None
+
+
+class VaultRows(Protocol):
+    """Keeps the rows of one vault."""
+
+    def stamp(self) -> Stamp:
+        """Read without waiting: a few microseconds. Raises SecretError where the file is gone."""
+
+    async def snapshot(self) -> tuple[Stamp, Snapshot]:
+        """All rows, and the stamp that they had. Raises SecretError."""
+
+    async def change(self, decide: Callable[[Snapshot], Change]) -> Change:
+        """
+        One transaction of its own: read, decide (in a thread), write. What `decide` raises leaves all as it was.
+
+        Raises SecretError where the rows cannot be written.
+        """
+
+    async def erase(self) -> bool:
+        """Try once to take what was deleted out of every file; False while somebody else still reads it."""

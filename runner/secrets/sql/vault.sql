@@ -1,0 +1,58 @@
+-- What the vault reads and writes. A change is one transaction: snapshot, then the rows, then the manifest.
+
+-- name: head
+-- What the vault is.
+select id, derivation, salt, check_value, created_at from vault;
+
+-- name: make_head
+-- A new vault.
+insert into vault (one, id, derivation, salt, check_value, created_at) values (1, ?, ?, ?, ?, ?);
+
+-- name: make_manifest
+-- A new vault's manifest.
+insert into manifest (one, generation, content, mac) values (1, ?, ?, ?);
+
+-- name: generation
+-- Read before every resolve: has anything changed?
+select generation from manifest;
+
+-- name: manifest
+-- What the vault is said to hold.
+select generation, content, mac from manifest;
+
+-- name: secrets
+-- All secrets.
+select id, name, current, policy, created_at, updated_at from secrets order by id;
+
+-- name: versions
+-- All versions.
+select secret, version, wrapped, sealed, created_at, created_by from versions order by secret, version;
+
+-- name: tombstones
+-- All that were deleted.
+select secret, name, version, deleted_at from tombstones order by secret;
+
+-- name: put_secret
+-- A new secret, or its new current version.
+insert into secrets (id, name, current, policy, created_at, updated_at) values (?, ?, ?, ?, ?, ?)
+on conflict (id) do update set current = excluded.current, policy = excluded.policy, updated_at = excluded.updated_at;
+
+-- name: put_version
+-- A new version.
+insert into versions (secret, version, wrapped, sealed, created_at, created_by) values (?, ?, ?, ?, ?, ?);
+
+-- name: remove_versions
+-- Every version of a secret that is deleted.
+delete from versions where secret = ?;
+
+-- name: remove_secret
+-- The secret itself.
+delete from secrets where id = ?;
+
+-- name: put_tombstone
+-- What stays of it.
+insert into tombstones (secret, name, version, deleted_at) values (?, ?, ?, ?);
+
+-- name: put_manifest
+-- The last step of every change.
+update manifest set generation = ?, content = ?, mac = ?;

@@ -1,0 +1,194 @@
+"""
+The vault: secrets by name, encrypted in a file of their own.
+
+    open_vault(path, master key)
+        │   head, read-only ─► keys ─► check value: a wrong key ends here, and nothing was written
+        ▼
+    Vault ── set, delete ───► decide over verified rows ─► one transaction with a new manifest
+          ── resolve, list ─► what is open, while the file's stamp stays the same; else read, verified and opened anew
+
+The daemon, the command line and the resolver use it. No value is believed before its row was verified against the
+manifest. Values are Unicode text of 1 byte to 64 KiB in UTF-8; bytes that are no text are for base64.
+"""
+
+import json
+import secrets as random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from runner.clock import Clock
+from runner.errors import SecretMissingError, VaultKeyError, VaultTamperedError
+from runner.secrets.cipher import packed, seal, unseal
+from runner.secrets.content import NOTHING, Content, Opener, SecretInfo
+from runner.secrets.keys import SALT_SIZE, Derivation, Keys, MasterKey, derive
+from runner.secrets.names import check_name, check_value
+from runner.secrets.rows import Head, Stamp, VaultRows
+from runner.secrets.sqlite_rows import open_rows, read_head
+
+_CHECK: Final = b"this vault was opened with the right key"
+_RETRY: Final = 0.05
+"""Seconds between two tries to erase while another process reads the file."""
+
+
+@asynccontextmanager
+async def open_vault(
+    path: Path, master: MasterKey, *, clock: Clock, erase_within: float = 5.0
+) -> AsyncIterator["Vault"]:
+    """
+    Open the vault at `path`, or make one. `erase_within`: seconds that a delete waits for other readers of the file.
+
+    Raises VaultKeyError (a wrong key; nothing was written), VaultTamperedError, StoreFormatError, SecretError.
+    """
+    head, keys = await read_head(path), None
+    if head is None:
+        made, keys = await _new_head(master, clock.wall())
+        async with open_rows(path, (made, Opener(keys, made.vault).first_manifest())):
+            head = await read_head(path)
+        assert head is not None
+        keys = keys if head == made else None
+    keys = keys or await _keys_of(path, head, master)
+    async with open_rows(path) as rows:
+        vault = Vault(rows, Opener(keys, head.vault), clock=clock, erase_within=erase_within)
+        await vault.refresh()
+        yield vault
+
+
+class Vault:
+    """An open vault. `resolve_count` grows by one for each value that `resolve` hands out."""
+
+    def __init__(self, rows: VaultRows, opener: Opener, *, clock: Clock, erase_within: float) -> None:
+        self.resolve_count = 0
+        self._rows = rows
+        self._opener = opener
+        self._clock = clock
+        self._erase_within = erase_within
+        self._lock = anyio.Lock()
+        self._stamp = Stamp(0, 0, -1)
+        self._content = NOTHING
+
+    @property
+    def keys(self) -> Keys:
+        """The vault's subkeys, for those who seal other things."""
+        return self._opener.keys
+
+    @property
+    def content(self) -> Content:
+        """What the vault held when it was looked at last; for the redactor, which needs every value."""
+        return self._content
+
+    @property
+    def generation(self) -> int:
+        """How often the vault was changed, as far as this process has seen."""
+        return self._stamp.generation
+
+    async def resolve(self, names: frozenset[str]) -> Mapping[str, str]:
+        """
+        The values of all of `names` as they are at this moment, whichever process set them.
+
+        Raises SecretMissingError, which names all that are not there, VaultTamperedError, SecretError.
+        """
+        if self._rows.stamp() != self._stamp:
+            await self.refresh()
+        current = self._content.current
+        try:
+            found = {name: current[name] for name in names}
+        except KeyError:
+            missing = sorted(name for name in names if name not in current)
+            raise SecretMissingError(
+                f"There is no secret {', '.join(missing)}: set it with `runner secrets set {missing[0]}`.",
+                name=missing[0],
+            ) from None
+        self.resolve_count += len(found)
+        return found
+
+    async def list(self) -> list[SecretInfo]:
+        """All secrets by name, without their values."""
+        await self.refresh()
+        return [self._content.infos[name] for name in sorted(self._content.infos)]
+
+    async def info(self, name: str) -> SecretInfo:
+        """One secret, without its value. Raises SecretMissingError."""
+        await self.refresh()
+        if name not in self._content.infos:
+            raise SecretMissingError(f"There is no secret {name}.", name=name)
+        return self._content.infos[name]
+
+    async def set(self, name: str, value: str | bytes, *, by: str = "", short_ok: bool = False) -> int:
+        """
+        Add a version and make it the current one; its number comes back. `by`: who did it, as history shows it.
+
+        Raises SecretError for a name or a value that cannot be, and where the vault cannot be written.
+        """
+        check_name(name)
+        text = check_value(name, value, short_ok=short_ok)
+        at = self._clock.wall()
+        change = await self._rows.change(lambda snapshot: self._opener.with_version(snapshot, name, text, at=at, by=by))
+        await self.refresh()
+        assert change.secret is not None
+        return change.secret.current
+
+    async def delete(self, name: str) -> bool:
+        """
+        Delete a secret with all its versions, and take their bytes out of the file and its WAL.
+
+        False: it is deleted, but another process was reading the file all the time, so that the bytes stay until the
+        next delete or the end of the last process that has it open. Raises SecretMissingError, SecretError.
+        """
+        at = self._clock.wall()
+        await self._rows.change(lambda snapshot: self._opener.without(snapshot, name, at=at))
+        await self.refresh()
+        deadline = self._clock.monotonic() + self._erase_within
+        while not await self._rows.erase():
+            if self._clock.monotonic() >= deadline:
+                return False
+            await self._clock.sleep(_RETRY)
+        return True
+
+    async def refresh(self) -> None:
+        """See what other processes changed. Raises VaultTamperedError, SecretError."""
+        if self._rows.stamp() == self._stamp:
+            return
+        async with self._lock:
+            if self._rows.stamp() == self._stamp:
+                return
+            stamp, snapshot = await self._rows.snapshot()
+            if stamp.generation < self.generation:
+                raise VaultTamperedError(
+                    f"An older copy of the vault was put in its place (generation {stamp.generation}, seen was "
+                    f"{self.generation}): restore it with `runner restore` while no daemon runs."
+                )
+            self._content = await anyio.to_thread.run_sync(self._opener.open, snapshot, self._content)
+            self._stamp = stamp
+
+
+async def _new_head(master: MasterKey, at: float) -> tuple[Head, Keys]:
+    vault, salt = random.token_bytes(16), random.token_bytes(SALT_SIZE)
+    how = Derivation(master.kind)
+    keys = await derive(master, how, salt)
+    derivation = json.dumps(msgspec.to_builtins(how))
+    return Head(vault, derivation, salt, seal(keys.wrapping, _CHECK, _checked(vault, derivation)), at), keys
+
+
+async def _keys_of(path: Path, head: Head, master: MasterKey) -> Keys:
+    try:
+        how = msgspec.json.decode(head.derivation, type=Derivation)
+    except msgspec.MsgspecError:
+        raise VaultTamperedError(f"The vault {path} does not say how its keys are made.") from None
+    if not how.is_sane():
+        raise VaultTamperedError(f"The vault {path} names key parameters that no version of Runner wrote.")
+    keys = await derive(master, how, head.salt)
+    try:
+        unseal(keys.wrapping, head.check, _checked(head.vault, head.derivation))
+    except ValueError:
+        raise VaultKeyError(f"The master key does not open the vault {path}: it was made with another key.") from None
+    return keys
+
+
+def _checked(vault: bytes, derivation: str) -> bytes:
+    return packed(b"check", vault, derivation.encode())
