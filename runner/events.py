@@ -43,6 +43,10 @@ class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
     labels: tuple[tuple[tuple[str | int, ...], tuple[str, ...]], ...] = ()
 
 
+# msgspec decodes `Raw | None` as null and nothing else. By `Raw` it takes any value, and an absent key is None still.
+Stored.__annotations__["json"] = msgspec.Raw
+
+
 class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     """
     Why an attempt, an action or a run failed; what `$action.ID.error` shows. Masked before it is made.
