@@ -1,0 +1,134 @@
+"""
+What a function of the library may be given, checked: the value of the right kind, or an `EvaluationError`.
+
+A message says what was expected and which kind was found, never the value; the evaluator puts the function's name
+before it.
+"""
+
+import re
+from typing import Any, Final
+
+from runner.errors import EvaluationError
+from runner.expressions.bounds import MAX_DIGITS, Evaluation
+from runner.expressions.labels import ABSENT, Labelled, under
+from runner.expressions.values import child, is_number, kind_of
+
+_STEP: Final = re.compile(r"[0-9]{1,9}")
+
+
+def text(value: Any, name: str = "") -> str:
+    """Text; `name` is the argument's, empty for the value itself."""
+    if isinstance(value, str):
+        return str(value)
+    cure = "; write | string" if isinstance(value, bytes | int | float) and not isinstance(value, bool) else ""
+    raise _wrong("text", value, name, cure)
+
+
+def number(value: Any, name: str = "") -> Any:
+    """A number; true and false are none."""
+    if is_number(value):
+        return value
+    cure = "; write | int or | float" if isinstance(value, str) else ""
+    raise _wrong("a number", value, name, cure)
+
+
+def whole(value: Any, name: str = "", *, least: int = 0, most: int = 1_000_000) -> int:
+    """A whole number from `least` to `most`."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _wrong("a whole number", value, name)
+    if not least <= value <= most:
+        raise EvaluationError(f"needs `{name}` from {least:,} to {most:,}")
+    return value
+
+
+def items(value: Any, name: str = "") -> list[Any]:
+    """A list."""
+    if isinstance(value, list):
+        return value
+    cure = "; take its | values or | items" if isinstance(value, dict) else ""
+    raise _wrong("a list", value, name, cure)
+
+
+def mapping(value: Any, name: str = "") -> dict[str, Any]:
+    """A mapping."""
+    if isinstance(value, dict):
+        return value
+    raise _wrong("a mapping", value, name)
+
+
+def octets(value: Any, name: str = "") -> bytes:
+    """Bytes, or text as its UTF-8."""
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        raise _wrong("text or bytes", value, name)
+    return utf8(value)
+
+
+def utf8(value: str) -> bytes:
+    """The text's UTF-8."""
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        raise EvaluationError("is given a text with half a surrogate pair, which no encoding can write") from None
+
+
+def digits(value: str) -> str:
+    """The text of a number, short enough to be read."""
+    if len(value) > MAX_DIGITS:
+        raise EvaluationError(f"reads numbers of at most {MAX_DIGITS:,} digits")
+    return value
+
+
+def elements(evaluation: Evaluation, labelled: Labelled) -> list[Labelled]:
+    """The items of a list, each with its own labels; one step each."""
+    listed = items(labelled.value)
+    evaluation.step(len(listed))
+    if not labelled.labels:
+        return [Labelled(item) for item in listed]
+    return [child(labelled, index) for index in range(len(listed))]
+
+
+def gathered(parts: list[Labelled]) -> Labelled:
+    """A list of these items, each keeping its labels."""
+    labels = {
+        path: names
+        for index, part in enumerate(parts)
+        if part.labels
+        for path, names in under(part.labels, index).items()
+    }
+    return Labelled([part.value for part in parts], labels)
+
+
+def at_path(labelled: Labelled, attribute: Any) -> Any:
+    """
+    What `attribute` leads to: `"owner.name"`, `"0.id"`, or an index; the `Labelled` there, or `ABSENT`.
+
+    A key that holds the dots itself is found first.
+    """
+    if isinstance(attribute, int) and not isinstance(attribute, bool):
+        return child(labelled, attribute)
+    found = child(labelled, text(attribute, "attribute"))
+    if found is not ABSENT or "." not in attribute:
+        return found
+    found = labelled
+    for step in attribute.split("."):
+        found = child(found, int(step) if _STEP.fullmatch(step) and isinstance(found.value, list) else step)
+        if found is ABSENT:
+            return ABSENT
+    return found
+
+
+def must_have(labelled: Labelled, attribute: Any, index: int) -> Labelled:
+    """As `at_path`, an error where it leads nowhere; `attribute` None is the value itself."""
+    if attribute is None:
+        return labelled
+    found = at_path(labelled, attribute)
+    if found is ABSENT:
+        raise EvaluationError(f"finds no such attribute in item {index}")
+    assert isinstance(found, Labelled)
+    return found
+
+
+def _wrong(expected: str, value: Any, name: str, cure: str = "") -> EvaluationError:
+    return EvaluationError(f"needs {expected}{f' as `{name}`' if name else ''}, found {kind_of(value)}{cure}")
