@@ -90,6 +90,9 @@ Computed = Annotated[Any, msgspec.Meta(extra={"leaf": "expression"})]
 Templated = Annotated[Any, msgspec.Meta(extra={"leaf": "template"})]
 """Any JSON value that is a template, in a model whose other fields are literal: engine keys, triggers."""
 
+Expression = Annotated[str, msgspec.Meta(extra={"leaf": "expression"})]
+"""A text that is an expression whose value is wanted."""
+
 LITERAL: Final = msgspec.Meta(extra={"leaf": "literal"})
 """`Annotated[kind, LITERAL]`: nothing in it is a template, in the config of an action too."""
 
