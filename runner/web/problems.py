@@ -15,18 +15,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 
-def problem(
-    status: int, detail: str, *, headers: Mapping[str, str] | None = None, errors: tuple[Mapping[str, str], ...] = ()
-) -> Response:
-    """`{type, title, status, detail, errors?}` as `application/problem+json`."""
+def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> Response:
+    """`{type, title, status, detail}` as `application/problem+json`; of `more` what is not empty stands beside them."""
     document: dict[str, Any] = {
         "type": "about:blank",
         "title": http.HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
     }
-    if errors:
-        document["errors"] = errors
+    document |= {name: value for name, value in more.items() if value}
     return Response(
         msgspec.json.encode(document), status, headers=dict(headers or {}), media_type="application/problem+json"
     )

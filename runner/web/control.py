@@ -1,0 +1,122 @@
+"""
+What commands ask of a running daemon, as HTTP on its control socket (design §4); internal, and without a version.
+
+    POST /run          a RunRequest → the run's lines as they come
+    GET  /runs         ?workflow= &state= &limit= &before=  → a document a line, newest first
+    GET  /runs/{run}   → the run with its timeline
+    GET  /workflows, /workflows/{name}, /healthz
+
+Answers are JSON, one object a line. Only root and the daemon's own user reach the socket (`runner.web.asgi`), so there
+is no other proof of who asks. `runner.client` is the other end.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from runner.errors import DefinitionError, RefusedError, RunnerError, StoreDegradedError, UsageError
+from runner.web.documents import lines_of
+from runner.web.health import Reasons, health_app
+from runner.web.lines import AnyLine, RunRequest
+from runner.web.lookups import Records, list_runs, run_filter, show_run
+from runner.web.problems import PROBLEM_HANDLERS, problem
+from runner.web.running import Running
+
+MOST_BYTES: Final = 8_000_000
+"""Of a request's body: a workflow's source is at most 1 MB, inputs and trigger have their own bounds in the engine."""
+
+_STATUS: Final = {"unknown": 404, "full": 429, "draining": 503, "degraded": 503}
+_LINES: Final = "application/x-ndjson"
+
+Documents = Callable[[], Iterable[Mapping[str, Any]]]
+
+
+def control_app(running: Running, records: Records, workflows: Documents, reasons: Reasons) -> Starlette:
+    """The application. `workflows` gives the catalog's documents, broken ones first."""
+
+    async def run(request: Request) -> Response:
+        wanted = msgspec.json.decode(await _body(request), type=RunRequest)
+        lines = running.start(wanted)
+        first = await anext(lines)
+        return StreamingResponse(_written(first, lines), media_type=_LINES)
+
+    async def runs(request: Request) -> Response:
+        query = request.query_params
+        wanted = run_filter(
+            workflow=query.get("workflow"),
+            states=query.getlist("state"),
+            limit=_number(query.get("limit", "50")),
+            before=query.get("before"),
+        )
+        return _lines(await list_runs(records, wanted))
+
+    async def one_run(request: Request) -> Response:
+        return _lines([await show_run(records, request.path_params["run"])])
+
+    async def all_workflows(_: Request) -> Response:
+        return _lines(workflows())
+
+    async def one_workflow(request: Request) -> Response:
+        name = request.path_params["name"]
+        found = [document for document in workflows() if document["name"] == name]
+        if not found:
+            raise RefusedError(f"there is no workflow {name[:100]!r}", reason="unknown")
+        return _lines(found)
+
+    health = health_app(reasons)
+    return Starlette(
+        routes=[
+            Route("/run", run, methods=["POST"]),
+            Route("/runs", runs),
+            Route("/runs/{run}", one_run),
+            Route("/workflows", all_workflows),
+            Route("/workflows/{name}", one_workflow),
+            *health.routes,
+        ],
+        exception_handlers={**PROBLEM_HANDLERS, RunnerError: _refused, msgspec.MsgspecError: _malformed},
+    )
+
+
+async def _written(first: AnyLine, lines: AsyncIterator[AnyLine]) -> AsyncIterator[bytes]:
+    yield msgspec.json.encode(first) + b"\n"
+    async for line in lines:
+        yield msgspec.json.encode(line) + b"\n"
+
+
+async def _body(request: Request) -> bytes:
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > MOST_BYTES:
+            raise RefusedError(f"a request may hold {MOST_BYTES} bytes", reason="too_large")
+    return bytes(data)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or len(text) > 9:  # noqa: PLR2004  no list is that long
+        raise UsageError("limit: expected a number")
+    return int(text)
+
+
+def _lines(documents: Iterable[Mapping[str, Any]]) -> Response:
+    return Response(b"".join(lines_of(documents)), media_type=_LINES)
+
+
+async def _malformed(_: Request, error: Exception) -> Response:
+    return problem(400, f"the request is not one that a command sends: {type(error).__name__}")
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    status = 503 if isinstance(error, StoreDegradedError) else 422
+    if isinstance(error, RefusedError):
+        answer = problem(_STATUS.get(error.reason, 422), str(error), errors=error.errors, reason=error.reason)
+    elif isinstance(error, DefinitionError):
+        answer = problem(422, "the workflow file cannot be loaded", problems=error.problems)
+    else:
+        answer = problem(status, str(error))
+    return answer

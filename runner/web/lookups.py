@@ -1,0 +1,79 @@
+"""
+What people ask a store about its runs: a list, one run with its timeline.
+
+The control socket answers with it, and so does the command line on a store that no daemon runs on: same documents.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, get_args
+
+from runner.definitions.model import Workflow
+from runner.errors import RefusedError, StoreError, UsageError
+from runner.events import RunState
+from runner.ports import JournalRow, RunFilter, RunRow
+from runner.web.documents import action_documents, ended_document, run_document, stored_json
+from runner.web.timeline import Timeline
+
+MOST_LISTED = 1000
+
+
+class Records(Protocol):
+    """The part of a store that reads; `runner.ports.Store` says what each gives."""
+
+    async def find(self, wanted: RunFilter) -> Sequence[RunRow]:
+        """Runs for a list."""
+
+    async def get(self, run: str) -> RunRow | None:
+        """One run."""
+
+    async def definition(self, revision: str) -> Workflow:
+        """A revision."""
+
+    async def read(self, run: str) -> Sequence[JournalRow]:
+        """A journal."""
+
+    async def blob(self, run: str, number: int) -> bytes:
+        """A value that was too big for its row."""
+
+
+def run_filter(*, workflow: str | None, states: Iterable[str], limit: int, before: str | None = None) -> RunFilter:
+    """Raises UsageError for a state that does not exist or a limit out of bounds."""
+    known: tuple[RunState, ...] = get_args(RunState)
+    wanted = tuple(state for state in known if state in set(states))
+    if unknown := [state for state in states if state not in known]:
+        raise UsageError(f"state: expected one of {', '.join(known)}, found {unknown[0][:40]!r}")
+    if not 1 <= limit <= MOST_LISTED:
+        raise UsageError(f"limit: expected a number from 1 to {MOST_LISTED}")
+    return RunFilter(workflow=workflow, states=wanted, limit=limit, before=before)
+
+
+async def list_runs(records: Records, wanted: RunFilter) -> list[dict[str, Any]]:
+    """Newest first. Raises StoreError."""
+    return [run_document(row) for row in await records.find(wanted)]
+
+
+async def show_run(records: Records, run: str) -> dict[str, Any]:
+    """
+    One run, by its id or by an unambiguous prefix of it: its row, inputs, and each action of it.
+
+    Raises RefusedError (`unknown`), StoreError.
+    """
+    row = await records.get(run)
+    if row is None:
+        raise RefusedError(
+            f"there is no run {run[:40]!r}: expected an id, or at least 6 characters of one", reason="unknown"
+        )
+    try:
+        workflow = await records.definition(row.revision)
+    except StoreError:
+        workflow = None
+    timeline = Timeline(workflow)
+    for entry in await records.read(row.id):
+        for event in entry.events:
+            timeline.apply(event)
+    accepted = timeline.accepted
+    document = await ended_document(row, timeline.ended, records)
+    document["recoveries"] = timeline.recoveries
+    document["inputs"] = await stored_json(accepted.inputs if accepted else None, row.id, records)
+    document["actions"] = await action_documents(timeline, row.id, records)
+    return document
