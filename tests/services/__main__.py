@@ -61,13 +61,13 @@ def _run_beside(command: Sequence[str]) -> int:
             raise
 
 
-def _keep_up(variables: dict[str, str]) -> int:
+def _keep_up(variables: dict[str, str]) -> NoReturn:
     for name, value in variables.items():
         sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
     sys.stdout.flush()
     processes.say("up until Ctrl-C")
-    signal.pause()
-    return 0
+    while True:
+        signal.pause()
 
 
 def _end(number: int, _frame: object) -> NoReturn:
@@ -85,7 +85,9 @@ def main(arguments: Sequence[str]) -> int:
             processes.say(str(error))
             return 1
         os.environ.update(variables)
-        return _run_beside(command) if command else _keep_up(variables)
+        if command:
+            return _run_beside(command)
+        _keep_up(variables)
 
 
 if __name__ == "__main__":
