@@ -100,7 +100,7 @@ def _refuse_network(path: Path, mounts: Path) -> None:
         message = (
             f"{path}: the store lies on a network file system ({kind} at {point}), where SQLite's WAL is not safe: "
         )
-        raise StoreError(message + "move it to a local disk, or allow network file systems in the settings")
+        raise StoreError(message + "move it to a local disk, or set network_filesystem = true in [sqlite]")
 
 
 def _mounted(mounts: Path) -> Iterator[tuple[Path, str]]:

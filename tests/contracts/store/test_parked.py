@@ -1,0 +1,83 @@
+"""Parked places of a store: timers that come due, signals of children, callbacks that are waited for."""
+
+from runner.events import Parent
+from runner.ports import Due, Park, Store
+from tests.contracts.store.made import admit, append, ended, parked
+
+
+class TestTimers:
+    async def test_places_come_due_in_the_order_of_their_times(self, store: Store) -> None:
+        """Those whose time is not after the one asked for, as many as asked for; the next one's time is known."""
+        await admit(store, "run-1", "run-2")
+        await store.append(parked("run-1", 2, Park("late", 30.0), Park("early", 10.0)))
+        await store.append(parked("run-2", 2, Park("middle", 20.0), Park("signal", None, callback="c")))
+
+        assert await store.due(9.9, 10) == []
+        assert await store.due(20.0, 10) == [Due("run-1", "early"), Due("run-2", "middle")]
+        assert await store.due(99.0, 1) == [Due("run-1", "early")]
+        assert await store.next_due() == 10.0
+
+    async def test_a_place_is_parked_once(self, store: Store) -> None:
+        """Parked again it waits for the later word, unparked it waits no more, and of its run only that place."""
+        await admit(store, "run-1")
+        await store.append(parked("run-1", 2, Park("a", 10.0), Park("b", 11.0)))
+        await store.append(parked("run-1", 3, Park("a", 20.0)))
+        assert await store.next_due() == 11.0
+
+        await store.append(append("run-1", 4, unparks=("b", "never")))
+
+        assert await store.due(99.0, 10) == [Due("run-1", "a")]
+        assert await store.next_due() == 20.0
+
+    async def test_an_ended_run_waits_for_nothing(self, store: Store) -> None:
+        """Its places are gone with the append that ends it."""
+        await admit(store, "run-1", "run-2")
+        await store.append(parked("run-1", 2, Park("a", 10.0), Park("b", None, child="run-2")))
+
+        await store.append(ended("run-1", 3, "cancelled"))
+
+        assert await store.next_due() is None
+        assert await store.waiting_for(child="run-2") == []
+
+
+class TestSignals:
+    async def test_the_end_of_a_child_makes_its_parents_place_due_at_once(self, store: Store) -> None:
+        """Whatever the clock says; the place that waits for another child goes on waiting."""
+        await admit(store, "run-1")
+        await admit(store, "child-1", "child-2", parent=Parent("run-1", "call", 1))
+        await store.append(
+            parked("run-1", 2, Park("call[0]", None, child="child-1"), Park("call[1]", None, child="child-2"))
+        )
+        assert await store.next_due() is None
+        assert await store.waiting_for(child="child-1") == [Due("run-1", "call[0]")]
+
+        await store.append(ended("child-1", 2, "failed"))
+
+        assert await store.due(0.0, 10) == [Due("run-1", "call[0]")]
+        assert await store.next_due() == 0.0
+        await store.append(parked("run-1", 3, Park("x", 50.0), unparks=("call[0]",)))
+        assert await store.next_due() == 50.0
+
+    async def test_a_child_that_has_ended_before_is_not_waited_for(self, store: Store) -> None:
+        """Parked for a child that ended in the meantime, or in the same batch, the place is due at once."""
+        await admit(store, "run-1", "run-2", "child-1", "child-2")
+        await store.append(ended("child-1", 2))
+
+        await store.append(parked("run-1", 2, Park("call", None, child="child-1")))
+        store.append(ended("child-2", 2))
+        await store.append(parked("run-2", 2, Park("call", None, child="child-2")))
+
+        assert await store.due(0.0, 10) == [Due("run-1", "call"), Due("run-2", "call")]
+
+    async def test_a_callback_is_waited_for_by_its_name(self, store: Store) -> None:
+        """A place may wait for it with or without a deadline; a name that nobody waits for finds nobody."""
+        await admit(store, "run-1", "run-2")
+        await store.append(
+            parked("run-1", 2, Park("ask", 90.0, callback="token-1"), Park("ask2", None, callback="token-2"))
+        )
+        await store.append(parked("run-2", 2, Park("ask", None, child="token-1")))
+
+        assert await store.waiting_for(callback="token-1") == [Due("run-1", "ask")]
+        assert await store.waiting_for(callback="token-2") == [Due("run-1", "ask2")]
+        assert await store.waiting_for(callback="token-3") == []
+        assert await store.waiting_for() == []
