@@ -1,0 +1,75 @@
+"""
+Tell the redactor what is secret, before anybody can write it.
+
+    vault's generation moved ──► what is new: a small search of its own, compiled at once
+                             └─► once there is much of it: all in one, compiled in a thread
+    a variable's value, a NAME_FILE's content ──► at once
+
+The daemon calls `start` once, the resolver `update` before it hands a value out. What was known once stays masked until
+the process ends, though it was replaced or deleted since: answers to it may still come in.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import anyio
+import anyio.to_thread
+
+from runner.redaction import Needles, Redactor
+from runner.secrets.environment import Environment
+from runner.secrets.vault import Vault
+
+_FEW: Final = 32
+"""Names of which the values are compiled by themselves: some 5 ms."""
+
+
+class Masking:
+    """Keeps one redactor up to date with one vault (or none) and the environment."""
+
+    def __init__(self, redactor: Redactor, vault: Vault | None, environment: Environment) -> None:
+        self._redactor = redactor
+        self._vault = vault
+        self._environment = environment
+        self._generation = -1
+        self._known: dict[str, set[str]] = {}
+        self._recent: dict[str, set[str]] = {}
+        self._variables: dict[str, set[str]] = {}
+        self._lock = anyio.Lock()
+
+    async def start(self) -> None:
+        """Know all there is: every version of every secret, every secret variable."""
+        for name, values in self._environment.secret_values().items():
+            self._variables.setdefault(shown(name), set()).update(values)
+        self._redactor.know("env", self._variables)
+        await self.update()
+
+    async def update(self) -> None:
+        """Know what the vault holds by now; costs nothing while it was not changed."""
+        if self._vault is None or self._generation == self._vault.generation:
+            return
+        async with self._lock:
+            generation = self._vault.generation
+            self._gather(self._vault.content.every)
+            if len(self._recent) > _FEW:
+                self._redactor.use("vault", await anyio.to_thread.run_sync(Needles.of, self._known))
+                self._recent = {}
+            self._redactor.know("vault, recent", self._recent)
+            self._generation = generation
+
+    def learn(self, variable: str, value: str) -> None:
+        """Know a variable's value from now on."""
+        values = self._variables.setdefault(shown(variable), set())
+        if value not in values:
+            values.add(value)
+            self._redactor.know("env", self._variables)
+
+    def _gather(self, every: Mapping[str, tuple[str, ...]]) -> None:
+        for name, values in every.items():
+            if new := set(values) - self._known.get(name, set()):
+                self._known.setdefault(name, set()).update(new)
+                self._recent.setdefault(name, set()).update(new)
+
+
+def shown(variable: str) -> str:
+    """How a variable is called beside secrets: `env.NAME`, as it is written after `$`."""
+    return f"env.{variable}"
