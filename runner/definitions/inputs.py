@@ -1,11 +1,14 @@
 """
-Whether a value fits an `Input`: defaults, what triggers fill in, what calls pass on.
+Whether a value fits an `Input`: defaults, what triggers fill in, what calls pass on, what a run is started with.
 
-The checks of a file and of the catalog ask this. Messages name the expected type and never the value: an input may be a
-secret.
+The checks of a file and of the catalog ask this, and the engine when a run is submitted. Messages name the expected type
+and never the value: an input may be a secret.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
+
+from msgspec import UNSET
 
 from runner.definitions.model import Input
 from runner.expressions.nearest import suggestion
@@ -32,6 +35,22 @@ def misfit(value: Any, declared: Input) -> str | None:
         near = "" if declared.secret or not isinstance(value, str) else suggestion(value, choices)
         return f"expected one of {', '.join(choices)}{near}"
     return None
+
+
+def filled(inputs: Mapping[str, Input], given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The inputs of a run with their defaults, and by name what is wrong with those given or missing."""
+    wrong = {name: f"no such input{suggestion(name, inputs)}" for name in given if name not in inputs}
+    values: dict[str, Any] = {}
+    for name, declared in inputs.items():
+        if name in given:
+            values[name] = given[name]
+            if message := misfit(given[name], declared):
+                wrong[name] = message
+        elif declared.default is not UNSET:
+            values[name] = declared.default
+        else:
+            wrong[name] = "missing, and it has no default"
+    return values, wrong
 
 
 def _same(value: Any, choice: Any) -> bool:

@@ -47,7 +47,7 @@ def check_input(declared: Input, path: Path, findings: Findings) -> None:
 
 
 def check_triggers(workflow: Workflow, findings: Findings, references: References, ended: Sight) -> None:
-    """Templates, the inputs that each trigger fills, two paths that match alike. `ended` is what the output may name."""
+    """Templates, what each trigger fills in, two paths that match alike. `ended` is what the output may name."""
     forms: dict[tuple[str, str], int] = {}
     for index, trigger in enumerate(workflow.triggers):
         path: Path = ("triggers", index)
