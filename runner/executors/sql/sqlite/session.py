@@ -1,0 +1,149 @@
+"""
+One connection to an SQLite file, in a thread of its own.
+
+    begin (immediate where something is written) ──► run: bind, step up to the bounds, read ──► commit | rollback
+
+A cancel interrupts the statement inside SQLite. An authorizer lets no statement ATTACH a file, write one (`vacuum
+into`) or move SQLite's temporary folder; extensions are off. Statements that write begin with the write lock, since a
+transaction that has read cannot wait for it later.
+
+`driver` makes sessions; the executor drives them through `runner.executors.sql.driver.Session`.
+"""
+
+import sqlite3
+from typing import Any, Final
+
+import aiosqlite
+
+from runner.errors import ActionError, PermanentError
+from runner.executors.sql.driver import Answer, Bounds
+from runner.executors.sql.rows import Rows, check_columns
+from runner.executors.sql.shape import Query
+from runner.executors.sql.sqlite.failures import failure
+from runner.executors.sql.sqlite.values import bind, read
+from runner.executors.sql.values import MisfitError
+from runner.secret import reveal
+
+CHUNK: Final = 256
+MOST_VARIABLES: Final = 32_766
+_FILES: Final = frozenset({"temp_store_directory", "data_store_directory"})
+
+
+class SqliteSession:
+    """`runner.executors.sql.driver.Session`."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+        self._open = True
+        self.is_usable = True
+
+    async def begin(self, isolation: str | None, *, reads: bool) -> None:  # noqa: ARG002  SQLite has one level, serializable
+        """BEGIN; with the write lock unless it only reads."""
+        await self._command("begin" if reads else "begin immediate")
+
+    async def run(self, query: Query, bounds: Bounds) -> Answer:
+        """One statement."""
+        sql, values = _render(query)
+        where = f"SQLite: {query.label}"
+        try:
+            cursor = await self._connection.execute(sql, values)
+            try:
+                columns = check_columns([str(column[0]) for column in cursor.description or ()], where)
+                if columns:
+                    rows = Rows(bounds, where)
+                    while found := list(await cursor.fetchmany(CHUNK)):
+                        rows.add([dict(zip(columns, map(read, row), strict=True)) for row in found])
+                    return Answer(rows.found, len(rows.found))
+                return Answer([], await self._changed(cursor, query))
+            finally:
+                await cursor.close()
+        except sqlite3.Error as error:
+            raise _failure(error, query) from None
+
+    async def commit(self) -> None:
+        """COMMIT."""
+        await self._command("commit")
+
+    async def rollback(self) -> None:
+        """Interrupt what still runs, then ROLLBACK."""
+        await self._connection.interrupt()
+        await self._command("select 1")
+        if self._connection.in_transaction:
+            await self._command("rollback")
+
+    async def reset(self) -> None:
+        """Temporary tables and pragmas go with the connection, which costs little to open: only a clean one is kept."""
+        try:
+            rows = await self._connection.execute_fetchall("select 1 from temp.sqlite_schema limit 1")
+        except sqlite3.Error as error:
+            raise failure(error) from None
+        self.is_usable = self.is_usable and not list(rows) and not self._connection.in_transaction
+
+    def drop(self) -> None:
+        """Interrupt and close in its own thread."""
+        self.is_usable = False
+        if self._open:
+            self._open = False
+            self._connection.stop()
+
+    async def close(self) -> None:
+        """Close the file."""
+        self.is_usable = False
+        if self._open:
+            self._open = False
+            await self._connection.close()
+
+    async def _command(self, sql: str) -> None:
+        try:
+            await self._connection.execute(sql)
+        except sqlite3.Error as error:
+            raise failure(error) from None
+
+    async def _changed(self, cursor: aiosqlite.Cursor, query: Query) -> int:
+        """How many rows it changed; sqlite3 does not count for an INSERT that begins with WITH."""
+        if cursor.rowcount >= 0 or query.shape.reads or query.shape.verb != "with":
+            return max(cursor.rowcount, 0)
+        rows = await self._connection.execute_fetchall("select changes()")
+        return int(next(iter(rows))[0])
+
+
+def guard(connection: sqlite3.Connection) -> None:
+    """What no statement may do."""
+    connection.set_authorizer(_authorize)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, MOST_VARIABLES)
+
+
+def _authorize(action: int, first: str | None, *_: str | None) -> int:
+    """VACUUM attaches a nameless temporary database to itself; any other ATTACH names a file."""
+    if action == sqlite3.SQLITE_ATTACH:
+        return sqlite3.SQLITE_OK if first == "" else sqlite3.SQLITE_DENY
+    if action == sqlite3.SQLITE_PRAGMA and (first or "").lower() in _FILES:
+        return sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_OK
+
+
+def _render(query: Query) -> tuple[str, list[Any]]:
+    parts: list[str] = []
+    values: list[Any] = []
+    given = iter(query.values)
+    for piece in query.shape.pieces:
+        if isinstance(piece, str):
+            parts.append(piece)
+            continue
+        value = reveal(next(given))
+        spread = value if piece.alone_in_list and isinstance(value, list) else [value]
+        parts.append(", ".join("?" * len(spread)))
+        try:
+            values += map(bind, spread)
+        except MisfitError as error:
+            raise PermanentError(f"SQLite: {query.label}: {piece.source}: {error}", kind="value") from None
+    if len(values) > MOST_VARIABLES:
+        raise PermanentError(f"SQLite: {query.label}: more than {MOST_VARIABLES} values in one statement", kind="limit")
+    return "".join(parts), values
+
+
+def _failure(error: sqlite3.Error, query: Query) -> ActionError:
+    if isinstance(error, sqlite3.ProgrammingError) and "binding" in str(error):
+        message = f"SQLite: {query.label}: it counts other parameters than are bound: is there a ? in it?"
+        return PermanentError(message, kind="statement")
+    return failure(error, query.label)
