@@ -243,26 +243,28 @@ class _Walker:
 
     def filter(self, node: nodes.Filter, left: Value) -> Value:
         function = FILTERS[node.name]
-        piped = left if function.absent else self.present(node.node, left)  # type: ignore[arg-type]  # `node` is None only in `{% filter %}`
+        assert node.node is not None, "only `{% filter %}` has none"
+        piped = left if function.absent else self.present(node.node, left)
         return self.invoke(f"`| {node.name}`", function, [piped], node)
 
     def test(self, node: nodes.Test, left: Value) -> Value:
         function = TESTS[node.name]
-        return self.invoke(
-            f"`is {node.name}`", function, [left if function.absent else self.present(node.node, left)], node
-        )
+        piped = left if function.absent else self.present(node.node, left)
+        return self.invoke(f"`is {node.name}`", function, [piped], node)
 
     # calls
 
     def invoke(self, name: str, function: Function, piped: list[Value], node: Any) -> Value:
         """A filter, function or test with its arguments; its errors get its name."""
-        given = [*piped, *(self.argument(function, item) for item in node.args)]
-        named = {keyword.key: self.argument(function, keyword.value) for keyword in node.kwargs}
+        given = [*piped, *(self.argument(item, function, at) for at, item in enumerate(node.args, len(piped)))]
+        named = {
+            pair.key: self.argument(pair.value, function, function.parameters.index(pair.key)) for pair in node.kwargs
+        }
         return invoke(self.evaluation, name, function, given, named)
 
-    def argument(self, function: Function, node: nodes.Expr) -> Value:
+    def argument(self, node: nodes.Expr, function: Function, at: int) -> Value:
         found = self.value(node)
-        return found if function.absent else self.present(node, found)
+        return found if at < function.absent else self.present(node, found)
 
 
 def truth_of(found: Value) -> bool:

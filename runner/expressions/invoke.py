@@ -66,8 +66,8 @@ def _carry_out(evaluation: Evaluation, function: Function, given: list[Any], nam
         return found
     plain = {key: value_of(item) for key, item in named.items()}
     made = function.call(evaluation, *(value_of(item) for item in given), **plain)
-    if made is ABSENT:
-        return ABSENT
+    if isinstance(made, Absent):
+        return made
     if function.treatment == "unlabelled":
         return Labelled(made)
     return whole(made, joined_names(*given, *named.values()))

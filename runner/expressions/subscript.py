@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.errors import EvaluationError
 from runner.expressions.bounds import Evaluation
-from runner.expressions.labels import ABSENT, Absent, Labelled, names_of, under, whole
+from runner.expressions.labels import ABSENT, Absent, Labelled, Names, Path, below, names_of, under, whole
 from runner.expressions.values import child, kind_of
 
 
@@ -39,8 +39,7 @@ def sliced(evaluation: Evaluation, left: Labelled, bounds: list[Any]) -> Labelle
     evaluation.step(len(indices))
     if not left.labels:
         return Labelled(left.value[chosen])
-    labels = {}
+    labels: dict[Path, Names] = {}
     for at, index in enumerate(indices):
-        part = child(left, index)
-        labels.update(under(part.labels, at))
+        labels.update(under(below(left.labels, index), at))
     return Labelled(left.value[chosen], labels)

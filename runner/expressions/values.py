@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from runner.errors import EvaluationError, ExpressionLimitError
 from runner.expressions.bounds import MAX_DEPTH, Evaluation, checked_number
-from runner.expressions.labels import ABSENT, Labelled, below
+from runner.expressions.labels import ABSENT, Absent, Labelled, below
 
 _KINDS: Final = {
     type(None): "null",
@@ -117,8 +117,8 @@ def locate(value: Any, step: str | int) -> str | int | None:
     return None
 
 
-def child(labelled: Labelled, step: str | int) -> Any:
-    """The `Labelled` that one step leads to, or `ABSENT`: into a mapping or a list, from nothing else."""
+def child(labelled: Labelled, step: str | int) -> Labelled | Absent:
+    """What one step leads to, or `ABSENT`: into a mapping or a list, from nothing else."""
     value, labels = labelled
     key = locate(value, step)
     if key is None:

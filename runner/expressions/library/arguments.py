@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from runner.errors import EvaluationError
 from runner.expressions.bounds import MAX_DIGITS, Evaluation
-from runner.expressions.labels import ABSENT, Labelled, under
+from runner.expressions.labels import ABSENT, NO_LABELS, Absent, Labelled, Labels, under
 from runner.expressions.values import child, is_number, kind_of
 
 _STEP: Final = re.compile(r"[0-9]{1,9}")
@@ -86,7 +86,24 @@ def elements(evaluation: Evaluation, labelled: Labelled) -> list[Labelled]:
     evaluation.step(len(listed))
     if not labelled.labels:
         return [Labelled(item) for item in listed]
-    return [child(labelled, index) for index in range(len(listed))]
+    return [
+        Labelled(item, labels) for item, labels in zip(listed, split_labels(labelled.labels, len(listed)), strict=True)
+    ]
+
+
+def split_labels(labels: Labels, count: int) -> list[Labels]:
+    """The labels of each of a list's items, in one pass over them."""
+    on_all = labels.get((), frozenset())
+    shared: Labels = {(): on_all} if on_all else NO_LABELS
+    split: list[Any] = [shared] * count
+    for path, names in labels.items():
+        if not path or not isinstance(path[0], int) or path[0] >= count:
+            continue
+        index, rest = path[0], path[1:]
+        if split[index] is shared:
+            split[index] = dict(shared)
+        split[index][rest] = names if rest else names | on_all
+    return split
 
 
 def gathered(parts: list[Labelled]) -> Labelled:
@@ -100,7 +117,7 @@ def gathered(parts: list[Labelled]) -> Labelled:
     return Labelled([part.value for part in parts], labels)
 
 
-def at_path(labelled: Labelled, attribute: Any) -> Any:
+def at_path(labelled: Labelled, attribute: Any) -> Labelled | Absent:
     """
     What `attribute` leads to: `"owner.name"`, `"0.id"`, or an index; the `Labelled` there, or `ABSENT`.
 
@@ -113,9 +130,9 @@ def at_path(labelled: Labelled, attribute: Any) -> Any:
         return found
     found = labelled
     for step in attribute.split("."):
-        found = child(found, int(step) if _STEP.fullmatch(step) and isinstance(found.value, list) else step)
-        if found is ABSENT:
+        if isinstance(found, Absent):
             return ABSENT
+        found = child(found, int(step) if _STEP.fullmatch(step) and isinstance(found.value, list) else step)
     return found
 
 
@@ -124,9 +141,8 @@ def must_have(labelled: Labelled, attribute: Any, index: int) -> Labelled:
     if attribute is None:
         return labelled
     found = at_path(labelled, attribute)
-    if found is ABSENT:
+    if isinstance(found, Absent):
         raise EvaluationError(f"finds no such attribute in item {index}")
-    assert isinstance(found, Labelled)
     return found
 
 

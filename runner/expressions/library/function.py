@@ -33,15 +33,15 @@ class Function(NamedTuple):
     One filter, function or test.
 
     `parameters` are the names after the evaluation, the value of a filter first; `required` of them have no default.
-    `absent` says that the value may be absent, `many` that any number of further arguments goes on to the function it
-    applies.
+    The first `absent` of them may be absent; `applies` says that one of them is another function's name, whose own
+    arguments may follow it.
     """
 
     call: Callable[..., Any]
     parameters: tuple[str, ...]
     required: int
     treatment: Treatment
-    absent: bool = False
+    absent: int = 0
     applies: Applies | None = None
 
     def problem_with(self, positional: int, keywords: Collection[str], *, piped: int) -> str | None:
@@ -67,12 +67,12 @@ def plain(call: Callable[..., Any]) -> Function:
     return _function(call, "plain")
 
 
-def precise(call: Callable[..., Any], *, absent: bool = False, applies: Applies | None = None) -> Function:
+def precise(call: Callable[..., Any], *, absent: int = 0, applies: Applies | None = None) -> Function:
     """Takes `Labelled` and gives `Labelled` or `ABSENT`."""
     return _function(call, "precise")._replace(absent=absent, applies=applies)
 
 
-def unlabelled(call: Callable[..., Any], *, absent: bool = False) -> Function:
+def unlabelled(call: Callable[..., Any], *, absent: int = 0) -> Function:
     """The answer carries no label."""
     return _function(call, "unlabelled")._replace(absent=absent)
 

@@ -55,7 +55,7 @@ def merge(evaluation: Evaluation, value: Labelled, other: Labelled) -> Labelled:
 
 def by(evaluation: Evaluation, value: Labelled, attribute: Labelled, many: Labelled = _NO) -> Labelled:
     """
-    Each item of a list under its `attribute`, as a mapping: with `rows | by('id')` looked up by key.
+    Each item of a list under its `attribute`, as a mapping: rows by id, looked up by key.
 
     A value that two items share is an error, unless `many=true`: then every key leads to the list of its items.
     """
@@ -107,7 +107,7 @@ FILTERS: Final[Mapping[str, Function]] = MappingProxyType(
         "items": precise(items),
         "merge": precise(merge),
         "by": precise(by),
-        "default": precise(default, absent=True),
+        "default": precise(default, absent=2),
         "secret": precise(secret),
     }
 )

@@ -43,7 +43,7 @@ def _kind(accepts: Callable[[Any], bool]) -> Function:
         evaluation.step()
         return accepts(value)
 
-    return unlabelled(test, absent=True)
+    return unlabelled(test, absent=1)
 
 
 def _eq(evaluation: Evaluation, value: Any, other: Any) -> bool:
@@ -95,13 +95,13 @@ TESTS: Final[Mapping[str, Function]] = MappingProxyType(
         "string": _kind(lambda value: isinstance(value, str)),
         "sequence": _kind(lambda value: isinstance(value, list)),
         "mapping": _kind(lambda value: isinstance(value, dict)),
-        "eq": unlabelled(_eq, absent=True),
-        "ne": unlabelled(_ne, absent=True),
+        "eq": unlabelled(_eq, absent=2),
+        "ne": unlabelled(_ne, absent=2),
         "lt": _ordered(lambda sign: sign < 0),
         "le": _ordered(lambda sign: sign <= 0),
         "gt": _ordered(lambda sign: sign > 0),
         "ge": _ordered(lambda sign: sign >= 0),
-        "in": unlabelled(_in, absent=True),
+        "in": unlabelled(_in, absent=2),
         "match": unlabelled(match),
         "divisibleby": unlabelled(_divisible),
         "odd": unlabelled(_odd),
