@@ -16,16 +16,20 @@ import tokenize
 import tomllib
 from collections.abc import Iterator
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 
 import click
 import pytest
 
+from runner.definitions.load import load_text
+from runner.executors import action_types
 from runner.settings.model import keys
 
 ROOT = Path(__file__).parents[1]
 RUNNER = ROOT / "runner"
 MODULES = sorted(RUNNER.rglob("*.py"))
+EXAMPLES = sorted((ROOT / "workflows").iterdir())
 
 TOP_LEVEL = {
     ".ci", ".dockerignore", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "Dockerfile", "LICENSE", "Makefile", "README.md",
@@ -93,12 +97,13 @@ class TestLayout:
 
 class TestModules:
     def test_each_opens_with_its_map(self) -> None:
-        """The docstring opens on a line of its own; where the module is more than a screen, it is more than a title."""
+        """It has a docstring that is a sentence; where the module is more than a screen, one that opens on a line of its own."""
         found = []
         for path in MODULES:
             head = ast.get_docstring(_tree(path), clean=False) or ""
             is_long = len(path.read_text().splitlines()) > 50
-            if _tree(path).body and not (head.startswith("\n") and len(head) > (120 if is_long else 40)):
+            has_map = head.startswith("\n") and len(head) > 120 if is_long else len(head) > 40
+            if _tree(path).body and not has_map:
                 found.append(_where(path))
 
         assert not found, "\n".join(found)
@@ -194,6 +199,56 @@ class TestPages:
 
         assert named
         assert named <= targets
+
+
+class TestExamples:
+    @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+    def test_each_loads_without_an_error_or_a_warning(self, path: Path) -> None:
+        """With the types that are installed, under the name of its file."""
+        loaded = load_text(path.read_bytes(), path.name, action_types())
+
+        assert loaded.problems == ()
+        assert loaded.workflow.name == path.stem
+
+    @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+    def test_each_fits_on_a_page_and_says_how_to_start_it(self, path: Path) -> None:
+        """At most 60 lines, headed by a comment with the command."""
+        lines = path.read_text().splitlines()
+        head = "\n".join(takewhile(lambda line: line.startswith("#"), lines))
+
+        assert len(lines) <= 60
+        assert f"runner run {path.stem}" in head
+
+    @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+    def test_each_needs_no_network_but_this_machine(self, path: Path) -> None:
+        """Their targets are Runner's own pages and files below ./data/files."""
+        targets = re.findall(r"\b\w+://[\w.:/-]*", path.read_text())
+
+        assert [
+            target
+            for target in targets
+            if not re.match(r"http://127\.0\.0\.1:8080/?|sqlite://\./data/files/demo\.db$", target)
+        ] == []
+
+    @pytest.mark.parametrize(
+        "word",
+        [
+            "$secret.",
+            "$env.",
+            "type: group",
+            "for_each:",
+            "retry:",
+            "until:",
+            "type: stop",
+            "$last.",
+            "on_failure:",
+            "type: workflow",
+        ],
+    )
+    def test_together_they_show_the_language(self, word: str) -> None:
+        """What the README promises is in one of them."""
+        assert any(word in path.read_text() for path in EXAMPLES)
+        assert all(f"(workflows/{path.name})" in (ROOT / "README.md").read_text() for path in EXAMPLES)
 
 
 def _commands() -> list[str]:
