@@ -1,9 +1,10 @@
 """What a store is asked: lists, single runs, the last success, definitions, counts."""
 
+import msgspec
 import pytest
 
 from runner.errors import StoreError
-from runner.events import Parent, RunState
+from runner.events import Parent, RunState, Stored
 from runner.ports import Claimed, Last, RunChange, RunFilter, RunRow, Store
 from tests.contracts.store.made import WORKFLOW, admission, admit, append, ended
 
@@ -134,8 +135,7 @@ class TestLast:
         last = await store.last("sync")
 
         assert (last.run, last.started_at, last.failures) == ("run-3", 100.0, 2)
-        assert last.output is not None
-        assert last.output.json == b'{"newest":"2026-01-03"}'
+        assert last.output == Stored(json=msgspec.Raw(b'{"newest":"2026-01-03"}'))
         await store.append(ended("run-6", 2))
         assert await store.last("sync") == Last("run-6", 100.0, None, 0)
 
