@@ -35,7 +35,7 @@ test: $(VENV)/.dev
 	$(BIN)/python -m tests.services -- $(BIN)/pytest -n $(PYTEST_WORKERS) -m "not benchmark" $(PYTEST_ARGS)
 
 bench: $(VENV)/.dev
-	$(BIN)/python -m tests.services -- $(BIN)/pytest -s -m benchmark --timeout=600 $(PYTEST_ARGS)
+	$(BIN)/python -m tests.services -- $(BIN)/pytest -s -m benchmark --timeout=600 tests/benchmarks/*.py $(PYTEST_ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
