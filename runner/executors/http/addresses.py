@@ -10,6 +10,7 @@ address inside an IPv6 one (mapped, compatible, NAT64, 6to4) counts as itself. A
 an address is one of this machine's; nothing is sent.
 """
 
+import re
 import socket
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
@@ -50,6 +51,7 @@ _METADATA_NAMES: Final = frozenset(
         "metadata.tencentyun.com",
     }
 )
+_NUMERIC: Final = re.compile(r"\[.*\]|[0-9a-fx.]+")
 _LINK_LOCAL: Final = ip_network("169.254.0.0/16")
 _NAT64: Final = ip_network("64:ff9b::/96")
 _NAT64_LOCAL: Final = ip_network("64:ff9b:1::/48")
@@ -107,6 +109,8 @@ def _literal(host: str) -> Address | None:
     """
     The address that a host is, in the spellings that `inet_aton` takes: `0xa9fea9fe`, `2852039166`, `0251.0376.1`.
     """
+    if not _NUMERIC.fullmatch(host):
+        return None
     with suppress(ValueError):
         return ip_address(host.strip("[]"))
     with suppress(OSError):

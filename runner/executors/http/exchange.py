@@ -9,8 +9,6 @@ given back or dropped here whatever happens.
 
 from typing import Any, Final, Protocol
 
-import anyio
-
 from runner.errors import ActionError, ExpressionError, PermanentError
 from runner.executors.http import addresses, failures, incoming, labels, media, redirects
 from runner.executors.http.auth.flow import Flow
@@ -79,8 +77,7 @@ class Exchange:
         try:
             return await self._read(answer, last), last
         finally:
-            with anyio.CancelScope(shield=True):
-                await answer.aclose()
+            await answer.aclose()
 
     async def _followed(self, request: Outgoing) -> tuple[Incoming, Outgoing]:
         for _ in range(redirects.MAX_REDIRECTS + 1):
@@ -102,10 +99,9 @@ class Exchange:
         answer = await self._opened(await self._flow.authorize(request))
         if answer.status == 401:  # noqa: PLR2004  Unauthorized
             try:
-                again = await self._flow.challenged(request, answer.status, answer.headers)
+                again = await self._flow.challenged(request, answer.status, answer.fields)
             except BaseException:
-                with anyio.CancelScope(shield=True):
-                    await answer.aclose()
+                await answer.aclose()
                 raise
             if again is not None:
                 await answer.aclose()
@@ -113,7 +109,7 @@ class Exchange:
         return answer
 
     async def _opened(self, request: Outgoing) -> Incoming:
-        if why := addresses.refused_host(request.target.host, self._limits):
+        if self._route.proxy is not None and (why := addresses.refused_host(request.target.host, self._limits)):
             raise PermanentError(f"{request.name} leads to {why}", kind="refused", effect=request.before)
         if not request.safe:
             self._call.leaving()
@@ -125,7 +121,7 @@ class Exchange:
         try:
             body = await incoming.read(answer, self._most)
             read = media.lenient if self._expect.test is not None and answer.status >= FAILED else media.value
-            value = read(body, incoming.header(answer.headers, "content-type"))
+            value = read(body, answer.headers.get("content-type"))
         except TooLargeError:
             raise failures.too_large(request, f"more than max_response_size ({self._most:,} bytes)") from None
         except EncodingError as error:
@@ -156,24 +152,11 @@ class Exchange:
             body = await incoming.read(answer, failures.FACTS_SIZE, cut=True)
         except (EncodingError, ActionError):
             body = b""
-        value = media.lenient(body, incoming.header(answer.headers, "content-type"))
+        value = media.lenient(body, answer.headers.get("content-type"))
         result = self._labelled(answer, value, body)
         return failures.of_status(request, answer.status, mask(Labelled(result.value, result.labels)), self._now)
 
     def _labelled(self, answer: Incoming, body: Any, raw: bytes) -> Result:
-        value = {"status": answer.status, "headers": _folded(answer.headers), "body": body}
+        value = {"status": answer.status, "headers": answer.headers, "body": body}
         tokens = () if self._flow is None else self._flow.tokens
         return Result(value, labels.secret_parts(value, raw, tokens))
-
-
-def _folded(fields: list[tuple[str, str]]) -> dict[str, Any]:
-    """Names in lower case; fields that repeat joined by `, ` (RFC 9110 §5.3), but `set-cookie` always a list."""
-    found: dict[str, Any] = {}
-    for name, value in fields:
-        if name == "set-cookie":
-            found.setdefault(name, []).append(value)
-        elif name in found:
-            found[name] += f", {value}"
-        else:
-            found[name] = value
-    return found

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from runner.clock import Clock, SystemClock
 from runner.errors import PermanentError
-from runner.executors.http import addresses, body, outgoing, paginate
+from runner.executors.http import body, outgoing, paginate
 from runner.executors.http.auth import choose
 from runner.executors.http.auth.flow import basic
 from runner.executors.http.auth.grant import Send
@@ -77,8 +77,6 @@ class HttpExecutor:
         if config.proxy is None:
             return Route(tls)
         proxy = outgoing.locate(reveal(config.proxy), "proxy")
-        if why := addresses.refused_host(proxy.host, self._limits):
-            raise PermanentError(f"proxy: leads to {why}", kind="refused")
         user = outgoing.user_of(proxy.user)
         return Route(tls, proxy._replace(user="", path="/", query=""), None if user is None else basic(*user))
 

@@ -44,11 +44,12 @@ Fields = list[tuple[str, str]]
 def fields(headers: Mapping[str, Any]) -> Fields:
     """The header fields of a rendered and revealed mapping. Raises FieldError, which names the field."""
     found = list(_fields(headers))
-    if sum(len(name) + len(value.encode()) + 4 for name, value in found) > MAX_SIZE:
+    if sum(len(name) + len(value) + 4 for name, value in found) > MAX_SIZE // 4 and _size(found) > MAX_SIZE:
         raise FieldError(f"headers: more than {MAX_SIZE:,} bytes in all")
     return found
 
 
+@lru_cache(maxsize=1024)
 def problem_of_name(name: str) -> str | None:
     """Why this may not be the name of a header that an action sets, or None."""
     if not _NAME.fullmatch(name):
@@ -63,6 +64,10 @@ def is_secret(name: str) -> bool:
     """Whether a header's value is secret whatever it holds (design: secrets, Resolving)."""
     lower = name.lower()
     return lower in _SECRET_NAMES or _SECRET_ENDINGS.fullmatch(lower) is not None
+
+
+def _size(found: Fields) -> int:
+    return sum(len(name) + len(value.encode()) + 4 for name, value in found)
 
 
 def _fields(headers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

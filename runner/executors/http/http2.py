@@ -20,9 +20,9 @@ from runner.errors import ActionError
 from runner.executors.http import addresses, failures
 from runner.executors.http.failures import AddressRefusedError
 from runner.executors.http.headers import Fields
-from runner.executors.http.incoming import Incoming
+from runner.executors.http.incoming import Incoming, decoded, folded
 from runner.executors.http.outgoing import Outgoing
-from runner.executors.http.transport import CONNECTIONS, KEEP, SILENCE, Route, header_text
+from runner.executors.http.transport import CONNECTIONS, KEEP, SILENCE, Route
 from runner.ports import ExecutorLimits
 
 _POOLS: Final = 64
@@ -89,17 +89,23 @@ class _Answer:
         self._request = request
         self._response = response
         self.status = response.status
-        self.headers: Fields = [(header_text(name).lower(), header_text(value)) for name, value in response.headers]
+        self.fields: Fields = decoded(response.headers)
+        self.headers = folded(self.fields)
+        self._stream = aiter(response.aiter_stream())
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def some(self) -> bytes:
         try:
-            async for chunk in self._response.aiter_stream():
-                yield chunk
+            while True:
+                if chunk := await anext(self._stream):
+                    return chunk
+        except StopAsyncIteration:
+            return b""
         except _ERRORS as error:
             raise _translated(self._request, error) from None
 
     async def aclose(self) -> None:
-        await self._response.aclose()
+        with anyio.CancelScope(shield=True):
+            await self._response.aclose()
 
 
 class _CheckedBackend(httpcore.AsyncNetworkBackend):

@@ -1,7 +1,7 @@
 """
 An answer as it comes in: status and headers are there, the body is read piece by piece under a bound.
 
-    transport ──► Incoming ──read()──► bytes, decompressed, of at most the bound
+    transport ──► Incoming ──some()──► read() ──► bytes, decompressed, of at most the bound
 
 What one peer sends costs no more memory than the bound, whatever it says about its length: compressed bytes are
 opened in steps, and as much is counted of what comes in. `runner.executors.http.exchange` reads; the transports
@@ -9,8 +9,8 @@ implement `Incoming`.
 """
 
 import zlib
-from collections.abc import AsyncIterator, Iterator
-from typing import Final, Protocol
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, Protocol
 
 import anyio.lowlevel
 
@@ -32,22 +32,42 @@ class EncodingError(Exception):
 
 
 class Incoming(Protocol):
-    """One answer. `headers` as they were sent, names in lower case."""
+    """
+    One answer. `fields` as they were sent, names in lower case; `headers` the same as a mapping (`folded`).
+
+    Whoever opened it calls `aclose`, whatever happens.
+    """
 
     status: int
-    headers: Fields
+    fields: Fields
+    headers: dict[str, Any]
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it comes, still compressed; raises ActionError where it breaks off."""
+    async def some(self) -> bytes:
+        """The next bytes of the body as they come, still compressed; none at its end. Raises ActionError."""
 
     async def aclose(self) -> None:
-        """Give the connection back if the body was read to its end, drop it if not. May be called twice."""
+        """Give the connection back if the body was read to its end, drop it if not; not cut off by a cancellation."""
 
 
-def header(fields: Fields, name: str) -> str | None:
-    """All fields of a name (lower case) as one text, or None."""
-    found = [value for key, value in fields if key == name]
-    return ", ".join(found) if found else None
+def decoded(raw: Iterable[tuple[bytes, bytes]]) -> Fields:
+    """Header fields as text, names in lower case: UTF-8, or Latin-1 where a value is none."""
+    try:
+        return [(name.decode().lower(), value.decode()) for name, value in raw]
+    except UnicodeDecodeError:
+        return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw]
+
+
+def folded(fields: Fields) -> dict[str, Any]:
+    """A value for each name; fields that repeat joined by `, ` (RFC 9110 §5.3), but `set-cookie` always a list."""
+    found: dict[str, Any] = {}
+    for name, value in fields:
+        if name == "set-cookie":
+            found.setdefault(name, []).append(value)
+        elif name in found:
+            found[name] += f", {value}"
+        else:
+            found[name] = value
+    return found
 
 
 async def read(incoming: Incoming, most: int, *, cut: bool = False) -> bytes:
@@ -59,9 +79,9 @@ async def read(incoming: Incoming, most: int, *, cut: bool = False) -> bytes:
     opener = None
     pieces: list[bytes] = []
     size = arrived = 0
-    async for chunk in incoming.chunks():
+    while chunk := await incoming.some():
         if not arrived:
-            opener = _opener(header(incoming.headers, "content-encoding"))
+            opener = _opener(incoming.headers.get("content-encoding"))
         arrived += len(chunk)
         for piece in (chunk,) if opener is None else opener.steps(chunk):
             size += len(piece)

@@ -15,6 +15,7 @@ what was sent.
 import codecs
 import re
 from base64 import b64encode
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Final
 
@@ -42,11 +43,9 @@ def value(body: bytes, content_type: str | None) -> Any:
     """The JSON value of a body. Raises MalformedError."""
     if not body:
         return None
-    match = _TYPE.fullmatch(content_type) if content_type else None
-    if match is None:
+    media, charset = _read(content_type or "")
+    if not media:
         return _untyped(body)
-    media = match[1].lower()
-    charset = _charset(match[2] or "")
     if media == "application/json" or media.endswith("+json"):
         return parse_json(body, charset)
     if _TEXT.fullmatch(media):
@@ -82,6 +81,13 @@ def lenient(body: bytes, content_type: str | None) -> Any:
         return value(body, content_type)
     except MalformedError:
         return body.decode("utf-8", "replace")
+
+
+@lru_cache(maxsize=256)
+def _read(content_type: str) -> tuple[str, str]:
+    """Media type and codec; the type is empty where there is none that can be read."""
+    match = _TYPE.fullmatch(content_type)
+    return ("", "utf-8") if match is None else (match[1].lower(), _charset(match[2] or ""))
 
 
 def _untyped(body: bytes) -> str:

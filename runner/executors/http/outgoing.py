@@ -28,7 +28,12 @@ from runner.secret import Secret, reveal
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """Methods that change nothing at the server (RFC 9110 §9.2.1)."""
 
-_DEFAULTS: Final = (("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate"), ("User-Agent", f"runner/{__version__}"))
+_USUAL: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+_DEFAULTS: Final = {
+    "accept": ("Accept", "*/*"),
+    "accept-encoding": ("Accept-Encoding", "gzip, deflate"),
+    "user-agent": ("User-Agent", f"runner/{__version__}"),
+}
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,9 +95,9 @@ def build(config: HttpConfig, content: Content | None, idempotency_key: str) -> 
     where = locate(reveal(config.url), "url")
     if config.query:
         where = target.with_query(where, query_pairs(config.query))
-    fields = headers.fields(reveal(config.headers))
+    fields = headers.fields(reveal(config.headers)) if config.headers else []
     given = {name.lower() for name in config.headers}
-    fields.extend(pair for pair in _DEFAULTS if pair[0].lower() not in given)
+    fields.extend(pair for lower, pair in _DEFAULTS.items() if lower not in given)
     if content is not None and "content-type" not in given:
         fields.append(("Content-Type", content[1]))
     if method not in SAFE and "idempotency-key" not in given:
@@ -112,6 +117,8 @@ def build(config: HttpConfig, content: Content | None, idempotency_key: str) -> 
 
 def method_of(text: str) -> str:
     """The method in upper case. Raises FieldError."""
+    if text in _USUAL:
+        return text
     method = text.upper()
     if not method.isascii() or not method.replace("-", "").isalpha() or method == "CONNECT":
         raise FieldError("method: expected GET, POST, PUT, PATCH, DELETE or another method of HTTP but CONNECT")
@@ -151,7 +158,7 @@ def holds_secret(value: Any) -> bool:
 
 def _carries_secret(config: HttpConfig) -> bool:
     parts = (config.url, config.query, config.headers, config.body, config.form, config.multipart)
-    return any(map(holds_secret, parts))
+    return any(holds_secret(part) for part in parts if part)
 
 
 def user_of(text: str) -> tuple[str, str] | None:

@@ -8,13 +8,13 @@ carries any secret goes on to its own origin only; else, to another origin, ever
 stays behind. `runner.executors.http.exchange` calls this; nothing here does I/O.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 
 from runner.errors import ActionError, Effect, PermanentError
-from runner.executors.http.headers import Fields, is_secret
-from runner.executors.http.incoming import header
+from runner.executors.http.headers import is_secret
 from runner.executors.http.outgoing import Outgoing
 from runner.executors.http.target import Target, TargetError, join
 
@@ -33,10 +33,10 @@ _OF_CONTENT: Final = (
 )
 
 
-def following(request: Outgoing, status: int, headers: Fields) -> Outgoing | None:
+def following(request: Outgoing, status: int, headers: Mapping[str, Any]) -> Outgoing | None:
     """The request that an answer asks for; None where it asks for none. Raises PermanentError."""
-    location = header(headers, "location")
-    if status not in _STATUSES or location is None:
+    location = headers.get("location") if status in _STATUSES else None
+    if location is None:
         return None
     effect = request.before if status in _KEEP_METHOD else request.done
     try:

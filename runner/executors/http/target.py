@@ -10,6 +10,7 @@ does I/O, and no message holds more of a URL than the name of what is wrong with
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote_plus, urljoin
 
@@ -17,10 +18,10 @@ import idna
 
 _PORTS: Final = {"http": 80, "https": 443}
 _URL: Final = re.compile(
-    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#\\]*)(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#.*)?",
+    r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\\]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?",
     re.DOTALL,
 )
-_AUTHORITY: Final = re.compile(r"(?:(?P<user>.*)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:@]+)(?::(?P<port>[0-9]{0,5}))?")
+_PLACE: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:@]+)(?::(?P<port>[0-9]{0,5}))?")
 _PLAIN_HOST: Final = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 _ILLEGAL: Final = re.compile(r"[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%]|%(?![0-9A-Fa-f]{2})")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -71,25 +72,17 @@ def parse(text: str) -> Target:
     """The target that a URL names. Raises TargetError."""
     if len(text) > MAX_URL:
         raise TargetError(f"is longer than {MAX_URL:,} characters")
-    if _CONTROL.search(text):
+    if not text.isprintable() and _CONTROL.search(text):
         raise TargetError("holds a line break or another control character")
     match = _URL.fullmatch(text.strip(" "))
     if match is None:
         raise TargetError("is not a URL: expected https://host/path")
-    scheme = match["scheme"].lower()
-    if scheme not in _PORTS:
-        raise TargetError("has a scheme other than http and https")
-    authority = _AUTHORITY.fullmatch(match["authority"])
-    if authority is None or not (match["path"] or "/").startswith("/"):
-        raise TargetError("has no host, or one that cannot be read: expected https://host/path")
-    return Target(
-        scheme=scheme,
-        host=_host(authority["host"]),
-        port=_port(authority["port"], scheme),
-        path=_legal(match["path"]) or "/",
-        query=_legal(match["query"] or ""),
-        user=authority["user"] or "",
-    )
+    scheme, authority, path, query = match.groups()
+    user, _, place = authority.rpartition("@")
+    scheme, host, port = _origin(scheme, place)
+    if path and not path.startswith("/"):
+        raise TargetError("has no path that begins with a slash: expected https://host/path")
+    return Target(scheme, host, port, _legal(path) or "/", _legal(query) if query else "", user)
 
 
 def join(base: Target, reference: str) -> Target:
@@ -116,6 +109,18 @@ def with_query(target: Target, pairs: Iterable[tuple[str, str | None]]) -> Targe
 
 def _legal(text: str) -> str:
     return _ILLEGAL.sub(lambda found: quote(found[0], safe=""), text) if _ILLEGAL.search(text) else text
+
+
+@lru_cache(maxsize=512)
+def _origin(scheme: str, place: str) -> tuple[str, str, int]:
+    """Scheme, host and port as they are sent. Raises TargetError."""
+    scheme = scheme.lower()
+    if scheme not in _PORTS:
+        raise TargetError("has a scheme other than http and https")
+    match = _PLACE.fullmatch(place)
+    if match is None:
+        raise TargetError("has no host, or one that cannot be read: expected https://host/path")
+    return scheme, _host(match["host"]), _port(match["port"], scheme)
 
 
 def _host(text: str) -> str:

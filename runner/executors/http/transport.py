@@ -1,7 +1,7 @@
 """
 HTTP/1.1 over aiohttp's connection pool, which carries several times the requests a second of httpx's own.
 
-    Outgoing + Route ──open()──► Incoming (status and headers are there) ──chunks()──► the body
+    Outgoing + Route ──open()──► Incoming (status and headers are there) ──some()──► its body
 
 Connections live as long as the daemon's block and are keyed by host, TLS context and proxy. Nothing is read from the
 environment (proxies, netrc), no cookie is kept, no redirect followed, no body decompressed here. Each socket's
@@ -25,7 +25,7 @@ from runner.errors import ActionError
 from runner.executors.http import addresses, failures
 from runner.executors.http.failures import AddressRefusedError
 from runner.executors.http.headers import MAX_SIZE, Fields
-from runner.executors.http.incoming import Incoming
+from runner.executors.http.incoming import Incoming, decoded, folded
 from runner.executors.http.outgoing import Outgoing
 from runner.executors.http.target import Target
 from runner.ports import ExecutorLimits
@@ -87,13 +87,12 @@ class _Answer:
         self._request = request
         self._response = response
         self.status = response.status
-        self.headers: Fields = [(header_text(name).lower(), header_text(value)) for name, value in response.raw_headers]
+        self.fields: Fields = decoded(response.raw_headers)
+        self.headers = folded(self.fields)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        content = self._response.content
+    async def some(self) -> bytes:
         try:
-            while chunk := await content.readany():
-                yield chunk
+            return await self._response.content.readany()
         except (aiohttp.ClientError, http_exceptions.HttpProcessingError, OSError) as error:
             raise _translated(self._request, error) from None
 
@@ -165,11 +164,3 @@ def _translated(request: Outgoing, error: Exception) -> ActionError:
 
 def _says_too_long(error: Exception) -> bool:
     return isinstance(error, aiohttp.ClientResponseError) and "Got more than" in error.message
-
-
-def header_text(raw: bytes) -> str:
-    """A header as text: UTF-8, else Latin-1."""
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
