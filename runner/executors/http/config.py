@@ -72,36 +72,40 @@ def _range(value: Any) -> tuple[int, int]:
 
 class Next:
     """
-    Where the next page is: an expression over `$this` that gives a URL, a mapping that overrides `query`, or null at
-    the end.
+    Where the next page is, over `$this`: an expression that gives a URL, a mapping that overrides `query`, or
+    nothing.
 
-    A mapping may also be written out, with an expression in each value.
+    A mapping may also be written out. What is null, absent, empty or false ends it; so does a mapping in which
+    nothing that was computed is there.
     """
 
     expected = "an expression over $this that gives a URL, a mapping or null; or a mapping of such expressions"
-    __slots__ = ("query", "whole")
+    __slots__ = ("expression",)
 
-    def __init__(self, whole: Deferred | None, query: dict[str, Any]) -> None:
-        self.whole = whole
-        self.query = query
+    def __init__(self, expression: Deferred) -> None:
+        self.expression = expression
 
     @classmethod
     def leaf_kind(cls, raw: Any) -> LeafKind:  # noqa: ARG003  the protocol of `CustomField`
-        """Every text is an expression."""
+        """Text or mapping: one thing to compute later."""
         return "deferred"
 
     @classmethod
     def parse(cls, value: Any) -> "Next":
         """Raises ValueError with what was expected."""
-        if isinstance(value, Deferred):
-            return cls(value, {})
-        if isinstance(value, dict) and value and all(_is_leaf(item) for item in value.values()):
-            return cls(None, value)
-        raise ValueError(f"expected {cls.expected}")
+        if not isinstance(value, Deferred):
+            raise ValueError(f"expected {cls.expected}")  # noqa: TRY004  as `CustomField` has it
+        return cls(value)
 
-
-def _is_leaf(value: Any) -> bool:
-    return value is None or isinstance(value, Deferred | bool | int | float)
+    @property
+    def computed(self) -> frozenset[str] | None:
+        """The keys of a mapping written out whose values are computed; None for a text."""
+        source = self.expression.source
+        if not isinstance(source, dict):
+            return None
+        return frozenset(
+            key for key, item in source.items() if not isinstance(item, str) or "$" in item or "{{" in item
+        )
 
 
 class Credentials(Model, frozen=True, kw_only=True):

@@ -10,13 +10,15 @@ given back or dropped here whatever happens.
 from typing import Any, Final, Protocol
 
 from runner.errors import ActionError, ExpressionError, PermanentError
-from runner.executors.http import addresses, failures, incoming, labels, media, redirects
+from runner.executors import addresses
+from runner.executors.http import failures, incoming, labels, media, redirects
 from runner.executors.http.auth.flow import Flow
 from runner.executors.http.config import Expect
 from runner.executors.http.incoming import EncodingError, Incoming, TooLargeError
 from runner.executors.http.outgoing import Outgoing
 from runner.executors.http.transport import Route
 from runner.expressions.labels import Labelled, mask
+from runner.expressions.template import Deferred
 from runner.ports import ExecutorLimits, Result
 
 SUCCESS: Final = Expect(((200, 299),))
@@ -133,7 +135,7 @@ class Exchange:
             raise self._failed_test(answer, request, result)
         return result
 
-    def _passes(self, result: Result, request: Outgoing, test: Any) -> bool:
+    def _passes(self, result: Result, request: Outgoing, test: Deferred) -> bool:
         try:
             return bool(test.test(Labelled(result.value, result.labels)))
         except ExpressionError as error:

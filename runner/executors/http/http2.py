@@ -17,7 +17,8 @@ import anyio
 import httpcore
 
 from runner.errors import ActionError
-from runner.executors.http import addresses, failures
+from runner.executors import addresses
+from runner.executors.http import failures
 from runner.executors.http.failures import AddressRefusedError
 from runner.executors.http.headers import Fields
 from runner.executors.http.incoming import Incoming, decoded, folded

@@ -14,11 +14,12 @@ from typing import Any
 import msgspec
 
 from runner.errors import ExpressionError, PermanentError
-from runner.executors.http.config import HttpConfig, Next, Paginate
+from runner.executors.http.config import HttpConfig, Paginate
 from runner.executors.http.links import next_link
 from runner.executors.http.outgoing import Outgoing, query_pairs
 from runner.executors.http.target import Target, TargetError, join, parse, with_query
-from runner.expressions.labels import ABSENT, Labelled, Labels, below, names_of, under
+from runner.expressions.labels import Labelled, below, names_of, under
+from runner.expressions.template import Deferred
 from runner.ports import Call, Result
 
 Fetch = Callable[[Outgoing], Awaitable[tuple[Result, Outgoing]]]
@@ -79,7 +80,7 @@ def _items(paginate: Paginate, this: Labelled, request: Outgoing) -> Labelled:
     if paginate.items is None:
         found = Labelled(this.value["body"], below(this.labels, "body"))
     else:
-        found = _evaluated("items", paginate.items, this, request)
+        found = _list(paginate.items, this, request)
     if not isinstance(found.value, list):
         where = "a body" if paginate.items is None else "an answer where paginate.items is"
         message = f"{request.name} answered with {where} no list; expected paginate.items to lead to the page's list"
@@ -87,18 +88,27 @@ def _items(paginate: Paginate, this: Labelled, request: Outgoing) -> Labelled:
     return found
 
 
+def _list(expression: Deferred, this: Labelled, request: Outgoing) -> Labelled:
+    try:
+        return expression.evaluate(this)
+    except ExpressionError as error:
+        raise PermanentError(f"paginate.items: {error}", kind="expression", effect=request.done) from None
+
+
 def _following(paginate: Paginate, this: Labelled, last: Outgoing, request: Outgoing) -> Labelled:
-    """`{url, query}` of the next page, or null. An empty text, false and what is absent end it too."""
+    """`{url, query}` of the next page, or null where this was the last."""
     if paginate.next is None:
         link = this.value["headers"].get("link")
         found = Labelled(next_link(link) if link is not None else None)
-    elif paginate.next.whole is not None:
-        found = _evaluated("next", paginate.next.whole, this, request)
     else:
-        found = _written_out(paginate.next, this, request)
-    if found.value in (None, "", False, ABSENT):
+        found = _onward(paginate.next.expression, this, request)
+    if not found.value:
         return Labelled(None)
     if isinstance(found.value, dict):
+        keys = paginate.next.computed if paginate.next is not None else None
+        there = [found.value.get(key) for key in (found.value if keys is None else keys)]
+        if all(item is None or item == "" for item in there):
+            return Labelled(None)
         return Labelled({"url": None, "query": found.value}, under(found.labels, "query"))
     if not isinstance(found.value, str):
         message = f"{request.name}: paginate.next gave neither a URL nor a mapping nor null"
@@ -118,28 +128,14 @@ def _address(text: str, last: Outgoing, request: Outgoing) -> Target:
     return target
 
 
-def _written_out(following: Next, this: Labelled, request: Outgoing) -> Labelled:
-    """A mapping of expressions; where all of them are null it was the last page."""
-    value: dict[str, Any] = {}
-    labels: Labels = {}
-    for key, item in following.query.items():
-        found = (
-            Labelled(item)
-            if isinstance(item, bool | int | float | None)
-            else _evaluated(f"next.{key}", item, this, request)
-        )
-        value[key] = None if found.value is ABSENT else found.value
-        labels = {**labels, **under(found.labels, key)}
-    computed = [value[key] for key, item in following.query.items() if not isinstance(item, bool | int | float | None)]
-    return Labelled(None) if all(item in (None, "") for item in computed) else Labelled(value, labels)
-
-
-def _evaluated(key: str, expression: Any, this: Labelled, request: Outgoing) -> Labelled:
+def _onward(expression: Deferred, this: Labelled, request: Outgoing) -> Labelled:
+    """What `next` gives; null for what is false or not there."""
     try:
-        found: Labelled = expression.evaluate(this)
+        if not expression.test(this):
+            return Labelled(None)
+        return expression.evaluate(this)
     except ExpressionError as error:
-        raise PermanentError(f"paginate.{key}: {error}", kind="expression", effect=request.done) from None
-    return found
+        raise PermanentError(f"paginate.next: {error}", kind="expression", effect=request.done) from None
 
 
 def _joined(pages: list[Result]) -> Result:

@@ -22,7 +22,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from runner.errors import ActionError
-from runner.executors.http import addresses, failures
+from runner.executors import addresses
+from runner.executors.http import failures
 from runner.executors.http.failures import AddressRefusedError
 from runner.executors.http.headers import MAX_SIZE, Fields
 from runner.executors.http.incoming import Incoming, decoded, folded
