@@ -67,7 +67,9 @@ def _check_node(node: nodes.Node, references: Mapping[str, Reference]) -> None:
     elif isinstance(node, nodes.Test):
         _check_call(node, "test", node.name, TESTS, piped=1)
     elif isinstance(node, nodes.Call):
-        _check_function(node)
+        _check_function(node, references)
+    elif isinstance(node, nodes.Compare):
+        node.lineno = node.expr.lineno  # Jinja's parser gives it the place after its last operand
     elif isinstance(node, nodes.Getattr | nodes.Getitem):
         _check_step(node, references)
 
@@ -102,18 +104,25 @@ def _check_step(node: nodes.Getattr | nodes.Getitem, references: Mapping[str, Re
         )
 
 
-def _check_function(node: nodes.Call) -> None:
+def _check_function(node: nodes.Call, references: Mapping[str, Reference]) -> None:
     called = node.node
     if isinstance(called, nodes.Name) and not called.name.startswith("$"):
+        node.lineno = called.lineno
         _check_call(node, "function", called.name, FUNCTIONS, piped=0)
         return
-    if isinstance(called, nodes.Getattr):
-        name = called.attr
+    name = called.attr if isinstance(called, nodes.Getattr) else _last_name(called, references)
+    if name:
         known = (
             f"write `… | {name}`" if name in FILTERS else ELSEWHERE.get(name, "the functions are filters: `… | upper`")
         )
         raise _error(node, f"values have no methods, so `.{name[:60]}()` is not known; {known}")
     raise _error(node, "only a function can be called, by its name")
+
+
+def _last_name(called: nodes.Node, references: Mapping[str, Reference]) -> str:
+    """`items` of `$input.x.items()`: the reference took it for a key."""
+    path = references[called.name].path if isinstance(called, nodes.Name) else ()
+    return path[-1] if path and isinstance(path[-1], str) else ""
 
 
 def _check_call(

@@ -20,8 +20,9 @@ from runner.errors import EvaluationError, ExpressionLimitError
 from runner.expressions.bounds import MAX_RESULT_BYTES, Evaluation
 from runner.expressions.check import LEFT_FIELD
 from runner.expressions.invoke import Value, invoke, joined_names, value_of
-from runner.expressions.labels import ABSENT, Absent, Labelled, Path, names_of, under, whole
+from runner.expressions.labels import ABSENT, Absent, Labelled, Names, Path, names_of, whole
 from runner.expressions.library import FILTERS, FUNCTIONS, TESTS
+from runner.expressions.library.arguments import gathered, mapped
 from runner.expressions.library.function import Function
 from runner.expressions.library.predicates import contains
 from runner.expressions.operators import compute, negate
@@ -30,7 +31,7 @@ from runner.expressions.reference import Reference
 from runner.expressions.resolve import resolve
 from runner.expressions.scope import Scope
 from runner.expressions.subscript import sliced, subscript
-from runner.expressions.values import before, child, kind_of, leave, same, spell, truth
+from runner.expressions.values import before, child, is_number, kind_of, leave, same, spell, truth
 
 _SYMBOLS: Final[Mapping[type[nodes.Node], str]] = MappingProxyType(
     {
@@ -138,32 +139,22 @@ class _Walker:
         return resolve(self.scope, self.references[node.name])
 
     def sequence(self, node: nodes.List | nodes.Tuple) -> Value:
-        parts = [self.needed(item) for item in node.items]
-        labels = {
-            place: names
-            for at, part in enumerate(parts)
-            if part.labels
-            for place, names in under(part.labels, at).items()
-        }
-        made = [part.value for part in parts]
-        self.evaluation.weigh(made)
-        return Labelled(made, labels)
+        made = gathered([self.needed(item) for item in node.items])
+        self.evaluation.weigh(made.value)
+        return made
 
     def mapping(self, node: nodes.Dict) -> Value:
-        made: dict[str, Any] = {}
-        labels: dict[Path, frozenset[str]] = {}
+        parts: dict[str, Labelled] = {}
+        names: Names = frozenset()
         for pair in node.items:
-            key, part = self.needed(pair.key), self.needed(pair.value)
-            if not isinstance(key.value, str | int | float) or isinstance(key.value, bool):
+            key = self.needed(pair.key)
+            if not isinstance(key.value, str) and not is_number(key.value):
                 raise EvaluationError(f"a key of a mapping is text, found {kind_of(key.value)}")
-            written = spell(self.evaluation, key.value)
-            made[written] = part.value
-            labels = {place: names for place, names in labels.items() if place[:1] != (written,)}
-            labels.update(under(part.labels, written))
-            if key.labels:
-                labels[()] = labels.get((), frozenset()) | names_of(key.labels)
-        self.evaluation.weigh(made)
-        return Labelled(made, labels)
+            parts[spell(self.evaluation, key.value)] = self.needed(pair.value)
+            names |= names_of(key.labels)
+        made = mapped(parts, names)
+        self.evaluation.weigh(made.value)
+        return made
 
     def choice(self, node: nodes.CondExpr) -> Value:
         if truth_of(self.value(node.test)):

@@ -164,7 +164,11 @@ class _Lexer:
                 pieces.append(content[dollar + 1 : end])
                 at = end
                 continue
-            found = read_reference(content, dollar)
+            try:
+                found = read_reference(content, dollar)
+            except ExpressionSyntaxError as error:
+                error.offset += offset
+                raise
             if found:
                 raise self.error(
                     f"{found.reference} stands inside quotes and would be plain text; write it without quotes and "

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from runner.errors import EvaluationError
 from runner.expressions.bounds import MAX_DIGITS, Evaluation
-from runner.expressions.labels import ABSENT, NO_LABELS, Absent, Labelled, Labels, under
+from runner.expressions.labels import ABSENT, NO_LABELS, Absent, Labelled, Labels, Names, under
 from runner.expressions.values import child, is_number, kind_of
 
 _STEP: Final = re.compile(r"[0-9]{1,9}")
@@ -115,6 +115,14 @@ def gathered(parts: list[Labelled]) -> Labelled:
         for path, names in under(part.labels, index).items()
     }
     return Labelled([part.value for part in parts], labels)
+
+
+def mapped(parts: dict[str, Labelled], names: Names = frozenset()) -> Labelled:
+    """A mapping of these values, each keeping its labels; `names` are those that the keys came from."""
+    labels = {path: own for key, part in parts.items() if part.labels for path, own in under(part.labels, key).items()}
+    if names:
+        labels[()] = names
+    return Labelled({key: part.value for key, part in parts.items()}, labels)
 
 
 def at_path(labelled: Labelled, attribute: Any) -> Labelled | Absent:

@@ -7,9 +7,9 @@ from typing import Final
 
 from runner.errors import EvaluationError
 from runner.expressions.bounds import Evaluation
-from runner.expressions.labels import Absent, Labelled, below, names_of, under
+from runner.expressions.labels import Absent, Labelled, below, names_of
 from runner.expressions.labels import whole as labelled_whole
-from runner.expressions.library.arguments import elements, gathered, mapping, must_have, text
+from runner.expressions.library.arguments import elements, gathered, mapped, mapping, must_have, text
 from runner.expressions.library.function import Function, precise
 from runner.expressions.values import kind_of, spell, truth
 
@@ -48,7 +48,7 @@ def merge(evaluation: Evaluation, value: Labelled, other: Labelled) -> Labelled:
     for part in (value, other):
         evaluation.step(len(mapping(part.value, "other" if part is other else "")))
         merged |= {key: Labelled(item, below(part.labels, key)) for key, item in part.value.items()}
-    made = _mapped(merged)
+    made = mapped(merged)
     evaluation.weigh(made.value)
     return made
 
@@ -70,8 +70,7 @@ def by(evaluation: Evaluation, value: Labelled, attribute: Labelled, many: Label
         held.append(part)
         if len(held) > 1 and not truth(many.value):
             raise EvaluationError(f"finds a key twice (item {index}); take | unique before it or by(…, many=true)")
-    made = _mapped({key: gathered(held) if truth(many.value) else held[0] for key, held in found.items()})
-    return Labelled(made.value, {**made.labels, (): owners}) if owners else made
+    return mapped({key: gathered(held) if truth(many.value) else held[0] for key, held in found.items()}, owners)
 
 
 def default(
@@ -91,13 +90,6 @@ def secret(evaluation: Evaluation, value: Labelled, name: Labelled = _MARK) -> L
     if not _NAME.fullmatch(label):
         raise EvaluationError("needs a `name` of letters, digits and `_`, at most 64")
     return Labelled(value.value, {**value.labels, (): value.labels.get((), frozenset()) | {label}})
-
-
-def _mapped(parts: dict[str, Labelled]) -> Labelled:
-    labels = {
-        path: names for key, part in parts.items() if part.labels for path, names in under(part.labels, key).items()
-    }
-    return Labelled({key: part.value for key, part in parts.items()}, labels)
 
 
 FILTERS: Final[Mapping[str, Function]] = MappingProxyType(
