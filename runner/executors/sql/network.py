@@ -18,7 +18,7 @@ from typing import Any, Final
 import anyio
 
 from runner.errors import PermanentError, TemporaryError
-from runner.executors.http.addresses import refused_address, refused_host, refused_port
+from runner.executors.addresses import refused_address, refused_host, refused_port
 from runner.executors.sql.connection_string import Host, Target
 from runner.executors.sql.files import allowed_file
 from runner.ports import ExecutorLimits

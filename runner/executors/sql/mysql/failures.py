@@ -13,33 +13,9 @@ from mysql.connector.errors import Error
 
 from runner.errors import ActionError, Kind, PermanentError, TemporaryError
 
-LOST: Final = frozenset(
-    {
-        1040,
-        1053,
-        1077,
-        1152,
-        1153,
-        1158,
-        1159,
-        1160,
-        1161,
-        1203,
-        1927,
-        2000,
-        2002,
-        2003,
-        2005,
-        2006,
-        2013,
-        2014,
-        2026,
-        2055,
-        3024,
-        3159,
-        4031,
-    }
-)
+_LOST_BY_SERVER: Final = (1040, 1053, 1077, 1152, 1153, 1158, 1159, 1160, 1161, 1203, 1927, 3159, 4031)
+_LOST_BY_CLIENT: Final = (2000, 2002, 2003, 2005, 2006, 2013, 2014, 2026, 2055)
+LOST: Final = frozenset(_LOST_BY_SERVER + _LOST_BY_CLIENT)
 """Error numbers after which there is no connection."""
 
 _KINDS: Final[dict[int, Kind]] = {
@@ -49,6 +25,9 @@ _KINDS: Final[dict[int, Kind]] = {
     1049: "config",
     1390: "limit",
 }
+SIGNALLED: Final = "45000"
+"""A text that a trigger or procedure made, of anything."""
+
 _VALUE_STATES: Final = ("22", "23")
 _VALUE_NUMBERS: Final = frozenset({1048, 1062, 1264, 1265, 1292, 1366, 1364, 1406, 1411, 1451, 1452, 3819, 4025})
 _TEMPORARY: Final = frozenset({"conflict", "timeout", "connection"})
@@ -84,14 +63,14 @@ def failure(error: Error, label: str = "") -> ActionError:
     kind: Kind = _KINDS.get(number, "statement")
     if kind == "statement" and (number in _VALUE_NUMBERS or state.startswith(_VALUE_STATES)):
         kind = "value"
-    name = NAMES.get(number, "the statement was refused")
     facts: dict[str, object] = {"code": number}
-    told = f"{where}{name} ({number}{f', {state}' if state else ''})"
-    for pattern, what in _NAMES:
+    told = f"{where}{NAMES.get(number, 'the statement was refused')} ({number}{f', {state}' if state else ''})"
+    for pattern, what in _NAMES if state != SIGNALLED else ():
         found = pattern.search(error.msg or "")
         if found:
-            facts[what] = found[1]
-            told += f", {what} {found[1]}"
+            name = found[1].rpartition("`.`")[2].strip("`")
+            facts[what] = name
+            told += f", {what} {name}"
             break
     family = TemporaryError if kind in _TEMPORARY else PermanentError
     return family(told, kind=kind, facts=facts)

@@ -8,7 +8,8 @@ own text that the server points at. The session calls it.
 
 import re
 import ssl
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import asyncpg
 
@@ -38,25 +39,34 @@ _CURES: Final = {
 }
 
 
+class Sent(NamedTuple):
+    """A statement as the server got it, how its parameters were written, and those that it reads from text."""
+
+    sql: str = ""
+    sources: tuple[str, ...] = ()
+    read_there: Sequence[str] = ()
+
+
 def lost(name: str) -> TemporaryError:
     """The connection cannot be made, or is gone."""
     return TemporaryError(f"{name}: the connection was lost or could not be made", kind="connection")
 
 
-def failure(
-    error: asyncpg.PostgresError, name: str, label: str = "", sql: str = "", sources: tuple[str, ...] = ()
-) -> ActionError:
-    """The server's refusal; `sql` and `sources` (by parameter) let it name the word that the server points at."""
+def failure(error: asyncpg.PostgresError, name: str, label: str = "", sent: "Sent | None" = None) -> ActionError:
+    """The server's refusal."""
+    sent = sent or Sent()
     state = error.sqlstate or "XX000"
     kind: Kind = next((kind for prefix, kind in _KINDS if state.startswith(prefix)), "statement")
     facts = {"code": state}
     told = [f"{name}: {label}: " if label else f"{name}: ", _condition(error), f" ({state})"]
-    told.append(_pointed_at(error, sql, sources))
+    told.append(_pointed_at(error, sent))
     for field in ("constraint", "column", "table"):
         found = getattr(error, f"{field}_name", None)
         if found:
             told.append(f", {field} {found}")
             facts[field] = found
+    if kind == "value" and sent.read_there:
+        told.append(f": the server was given {', '.join(sent.read_there)}")
     if state in _CURES:
         told.append(f": {_CURES[state]}")
     family = TemporaryError if kind in _TEMPORARY else PermanentError
@@ -68,7 +78,8 @@ def _condition(error: asyncpg.PostgresError) -> str:
     return _CAMEL.sub(" ", type(error).__name__.removesuffix("Error")).lower()
 
 
-def _pointed_at(error: asyncpg.PostgresError, sql: str, sources: tuple[str, ...]) -> str:
+def _pointed_at(error: asyncpg.PostgresError, sent: Sent) -> str:
+    sql, sources = sent.sql, sent.sources
     position = getattr(error, "position", None)
     if not position or not str(position).isdigit() or not sql:
         return ""

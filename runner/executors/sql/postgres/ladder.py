@@ -29,7 +29,7 @@ KEPT: Final = 1000
 _Way = tuple[Rung, tuple[tuple[int, str], ...]]
 """A rung, and the casts that the server's types asked for."""
 
-Prepare = Callable[[str], Awaitable["PreparedStatement[Any]"]]
+Prepare = Callable[[Rendered], Awaitable["PreparedStatement[Any]"]]
 
 
 class Prepared(NamedTuple):
@@ -71,7 +71,7 @@ class Ladder:
         way = self._ways.get(plain) or self._ways.get(typed)
         if way:
             rendered = render(query.shape, way[0], shared, types, dict(way[1]))
-            return await self._describe(connection, query, rendered, dict(way[1]), await prepare(rendered.sql))
+            return await self._describe(connection, query, rendered, dict(way[1]), await prepare(rendered))
         first: asyncpg.PostgresError | None = None
         for rung in _rungs(query.shape):
             try:
@@ -96,12 +96,12 @@ class Ladder:
     ) -> tuple[Prepared, dict[int, str]]:
         casts: dict[int, str] = {}
         rendered = render(query.shape, rung, *known, casts)
-        prepared = await self._describe(connection, query, rendered, casts, await prepare(rendered.sql))
+        prepared = await self._describe(connection, query, rendered, casts, await prepare(rendered))
         casts = {number: kind.cast for number, kind in enumerate(prepared.kinds, 1) if kind.cast}
         if not casts:
             return prepared, casts
         rendered = render(query.shape, rung, *known, casts)
-        again = await self._describe(connection, query, rendered, casts, await prepare(rendered.sql))
+        again = await self._describe(connection, query, rendered, casts, await prepare(rendered))
         kinds = tuple(old if old.cast else new for old, new in zip(prepared.kinds, again.kinds, strict=True))
         return again._replace(kinds=kinds), casts
 

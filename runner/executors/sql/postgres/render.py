@@ -16,7 +16,8 @@ from runner.executors.sql.shape import Shape
 
 Rung = Literal["shared", "apart", "cast"]
 
-_BIGINT: Final = 2**63
+_INTEGERS: Final = (("integer", 2**31), ("bigint", 2**63))
+"""PostgreSQL's own types for an integer that is written in a statement, each below its limit."""
 
 
 class Rendered(NamedTuple):
@@ -59,6 +60,7 @@ def json_cast(value: Any) -> str:
     """The type that a value has by itself."""
     if isinstance(value, list):
         kinds = {json_cast(item) for item in value}
+        kinds -= {"integer"} if "bigint" in kinds else set()
         return (
             f"{kinds.pop()}[]"
             if len(kinds) == 1 and kinds.isdisjoint({"jsonb", "bytea"}) and _is_flat(value)
@@ -67,7 +69,7 @@ def json_cast(value: Any) -> str:
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, int):
-        return "bigint" if -_BIGINT <= value < _BIGINT else "numeric"
+        return next((name for name, limit in _INTEGERS if -limit <= value < limit), "numeric")
     return {float: "numeric", dict: "jsonb", bytes: "bytea"}.get(type(value), "text")
 
 

@@ -21,10 +21,11 @@ from runner.errors import ActionError, PermanentError, TemporaryError
 from runner.executors.sql.driver import Answer, Bounds, StaleStatementError
 from runner.executors.sql.postgres.decode import to_json
 from runner.executors.sql.postgres.encode import encode
-from runner.executors.sql.postgres.failures import LOST, failure, lost
+from runner.executors.sql.postgres.failures import LOST, Sent, failure, lost
 from runner.executors.sql.postgres.ladder import Ladder, Prepared
+from runner.executors.sql.postgres.render import Rendered
 from runner.executors.sql.rows import Rows, check_columns
-from runner.executors.sql.shape import Query, Slot
+from runner.executors.sql.shape import Query
 from runner.executors.sql.values import MisfitError
 from runner.secret import reveal
 
@@ -86,6 +87,7 @@ class PostgresSession:
         self._statements: dict[str, PreparedStatement[Any]] = {}
         self._is_lost = False
         self._uses_kept = False
+        self._rendered = Rendered("", ())
 
     @property
     def is_usable(self) -> bool:
@@ -174,7 +176,8 @@ class PostgresSession:
         except LOST:
             raise self._lost() from None
 
-    async def _prepare(self, sql: str) -> "PreparedStatement[Any]":
+    async def _prepare(self, rendered: Rendered) -> "PreparedStatement[Any]":
+        self._rendered, sql = rendered, rendered.sql
         if self._is_pooled:
             return await self._connection.prepare(sql, name="")
         if sql not in self._statements:
@@ -202,9 +205,14 @@ class PostgresSession:
             found, tag, is_all = await self._connection.next_rows(prepared.statement, limit)
 
     def _failure(self, error: asyncpg.PostgresError, query: Query, prepared: Prepared | None) -> Exception:
-        sources = tuple(query.shape.slots[slot].source for slot in prepared.order) if prepared else ()
-        sql = prepared.statement.get_query() if prepared else "".join(map(_as_written, query.shape.pieces))
-        found = failure(error, NAME, query.label, sql, sources)
+        slots, rendered = query.shape.slots, self._rendered
+        sources = tuple(slots[slot].source for slot in rendered.order)
+        read_there = [
+            f"{source} as {kind.name}"
+            for source, kind in zip(sources, prepared.kinds if prepared else (), strict=False)
+            if kind.cast
+        ]
+        found = failure(error, NAME, query.label, Sent(rendered.sql, sources, read_there))
         is_unnamed = error.sqlstate in UNNAMED and not self._is_pooled
         is_stale = error.sqlstate in STALE and self._uses_kept
         if is_unnamed:
@@ -229,10 +237,6 @@ def _bind(prepared: Prepared, query: Query, values: Sequence[Any]) -> list[Any]:
             source = query.shape.slots[slot].source
             raise PermanentError(f"{NAME}: {query.label}: {source}: {error}", kind="value") from None
     return bound
-
-
-def _as_written(piece: str | Slot) -> str:
-    return piece if isinstance(piece, str) else piece.source
 
 
 def _count(tag: bytes | None) -> int:

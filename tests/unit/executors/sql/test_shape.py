@@ -1,0 +1,94 @@
+"""A statement's text and slots, and the values of `params`."""
+
+import pytest
+
+from runner.errors import PermanentError
+from runner.executors.sql.shape import Marks, Query, Written, fill, read, unused_params
+from runner.expressions.template import Bound
+
+
+def shaped(parts, params=None, dialect="postgres") -> Query:
+    shape = read(Written.of(parts), dialect, Marks.of(params), exactly_once=False, label="query")
+    return fill(shape, parts, params, "query")
+
+
+class TestSlots:
+    def test_references_are_cut_out(self):
+        """Text and slots take turns; the values are beside them."""
+        query = shaped(["select ", Bound("$input.a", 1), " + ", Bound("$input.b", 2), ";"])
+
+        assert [piece if isinstance(piece, str) else piece.source for piece in query.shape.pieces] == [
+            "select ",
+            "$input.a",
+            " + ",
+            "$input.b",
+            "",
+        ]
+        assert query.values == (1, 2)
+
+    @pytest.mark.parametrize(
+        ("sql", "dialect", "params", "values"),
+        [
+            ("select $2, $1", "postgres", ["a", "b"], ("b", "a")),
+            ("select ?, ?", "sqlite", ["a", "b"], ("a", "b")),
+            ("select ?2, ?1", "sqlite", ["a", "b"], ("b", "a")),
+            ("select ?, ?", "mysql", ["a", "b"], ("a", "b")),
+            ("select :x, :y, :x", "postgres", {"x": 1, "y": 2}, (1, 2, 1)),
+            ("select :x, ':x' -- :x", "mysql", {"x": 1}, (1,)),
+            ("select a[1:n], :x::int", "postgres", {"x": 1}, (1,)),
+            ("select data ? 'k', $1", "postgres", [1], (1,)),
+        ],
+    )
+    def test_params_fill_the_texts_own_placeholders(self, sql, dialect, params, values):
+        """A list by place, a mapping by name; what is no placeholder there stays text."""
+        assert shaped([sql], params, dialect).values == values
+
+    @pytest.mark.parametrize(
+        ("sql", "dialect", "params", "expected"),
+        [
+            ("select $1", "postgres", None, "the placeholder $1 has no value"),
+            ("select ?", "mysql", None, "the placeholder ? has no value"),
+            ("select :x", "sqlite", {"y": 1}, "the placeholder :x has no value"),
+            ("select $2", "postgres", [1], "the placeholder $2 has no value in params"),
+            ("select $0", "postgres", [1], "the placeholder $0 has no value in params"),
+            ("select @x", "sqlite", {"x": 1}, "the placeholder @x has no value"),
+        ],
+    )
+    def test_a_placeholder_without_value_is_refused(self, sql, dialect, params, expected):
+        """The message names it."""
+        with pytest.raises(PermanentError) as caught:
+            shaped([sql], params, dialect)
+
+        assert expected in str(caught.value)
+
+    def test_params_that_nothing_uses_are_named(self):
+        """A value too many is a mistake somewhere."""
+        shape = shaped(["select :x"], {"x": 1}).shape
+
+        assert unused_params([shape], {"x": 1, "y": 2}) == ["params.y"]
+        assert unused_params([shape], [1]) == ["params[0]"]
+
+    @pytest.mark.parametrize(
+        ("sql", "alone"), [("a in (@)", True), ("a in (@, 1)", False), ("f(@)", False), ("a not in ( @ )", True)]
+    )
+    def test_a_reference_alone_in_a_list_is_known(self, sql, alone):
+        """Only there a list may be spread."""
+        before, after = sql.split("@")
+
+        assert shaped([f"select 1 where {before}", Bound("$x", 1), after]).shape.slots[0].alone_in_list is alone
+
+    @pytest.mark.parametrize(
+        ("sql", "reads"),
+        [
+            ("select 1", True), ("values (1)", True), ("with x as (select 1) select * from x", True), ("insert into t values (1)", False),
+            ("with x as (delete from t returning a) select * from x", False), ("select 1 into t", False), ("create table t (a int)", False),
+        ],
+    )  # fmt: skip
+    def test_what_only_reads_is_known(self, sql, reads):
+        """What may change something is never taken for reading."""
+        assert shaped([sql]).shape.reads is reads
+
+    def test_an_error_counts_lines_and_columns_as_the_author_sees_them(self):
+        """References count as they were written."""
+        with pytest.raises(PermanentError, match=r"^query, line 2, column 22: a reference inside a literal"):
+            shaped(["select\n  ", Bound("$input.long", 1), " as a, '", Bound("$x", 2), "'"])
