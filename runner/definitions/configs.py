@@ -12,13 +12,13 @@ from typing import Any
 from runner.definitions.findings import Findings
 from runner.definitions.hints import TRIGGER_WORDS, TYPE_WORDS, unknown_word
 from runner.definitions.kinds import fields_of, leaf_kinds
+from runner.definitions.nodes import Node
 from runner.definitions.paths import Path, parse
 from runner.definitions.shape import FAILED, Hint, Shape, constant
 from runner.definitions.specs import ActionSpec, Specs, WrittenConfig
 from runner.definitions.trigger_checks import check_trigger
 from runner.definitions.triggers import TRIGGER_MODELS
 from runner.definitions.written import WrittenAction
-from runner.definitions.yaml import Node
 from runner.errors import Problem
 from runner.expressions.template import LeafKind
 

@@ -9,9 +9,9 @@ The shape reader and the checks say where by key path; this finds line and colum
 
 from typing import Final, Literal
 
+from runner.definitions.nodes import Document, Node
 from runner.definitions.offsets import place_in
 from runner.definitions.paths import Path, show
-from runner.definitions.yaml import Document, Node
 from runner.errors import Problem
 
 MAX_PROBLEMS: Final = 300

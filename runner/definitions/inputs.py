@@ -1,8 +1,8 @@
 """
 Whether a value fits an `Input`: defaults, what triggers fill in, what calls pass on, what a run is started with.
 
-The checks of a file and of the catalog ask this, and the engine when a run is submitted. Messages name the expected type
-and never the value: an input may be a secret.
+The checks of a file and of the catalog ask this, and the engine when a run is submitted. Messages name the expected
+type and never the value: an input may be a secret.
 """
 
 from collections.abc import Mapping

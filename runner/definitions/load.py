@@ -19,12 +19,13 @@ from runner.definitions.check import check
 from runner.definitions.configs import Configs
 from runner.definitions.findings import Findings
 from runner.definitions.model import Action, Body, Concurrency, Trigger, Workflow
+from runner.definitions.nodes import Document, Node
 from runner.definitions.paths import Path, show
 from runner.definitions.shape import Shape
 from runner.definitions.source import read_text
 from runner.definitions.specs import Specs
 from runner.definitions.written import WORDS, WrittenAction, WrittenBody, WrittenFile, WrittenTrigger
-from runner.definitions.yaml import Document, Node, read_yaml
+from runner.definitions.yaml import read_yaml
 from runner.errors import DefinitionError, Problem
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")

@@ -8,8 +8,8 @@ no white space come in the same order in both, so the text is followed with the 
 
 from typing import Final
 
+from runner.definitions.nodes import Node
 from runner.definitions.source import locate
-from runner.definitions.yaml import Node
 
 _ESCAPES: Final = {"x": 4, "u": 6, "U": 10}
 _SPACE: Final = " \t\r\n"

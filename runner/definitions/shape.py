@@ -20,8 +20,8 @@ from runner.definitions.findings import Findings
 from runner.definitions.hints import unknown_key
 from runner.definitions.kinds import fields_of, narrow, type_of
 from runner.definitions.leaves import mismatch, read_leaf
+from runner.definitions.nodes import Node
 from runner.definitions.paths import Path
-from runner.definitions.yaml import Node
 from runner.expressions.scope import MappingScope
 from runner.expressions.template import compile_all
 
