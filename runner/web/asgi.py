@@ -62,6 +62,24 @@ def listen_tcp(host: str, port: int, key: str) -> socket.socket:
     return listener
 
 
+def make_runtime_folder(folder: Path) -> None:
+    """
+    Make the folder of a control socket, mode 0700, where it is not there.
+
+    Raises SettingsError for one that is a link, is another user's, or is open to others.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise SettingsError(f"{folder}: the control socket's folder cannot be made: {error.strerror}") from None
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise SettingsError(
+            f"{folder}: expected a folder of user {os.geteuid()} with mode 0700 for the control socket, found one of "
+            f"user {found.st_uid} with mode {stat.S_IMODE(found.st_mode):04o}: chmod 700 {folder}"
+        )
+
+
 def listen_unix(path: Path) -> socket.socket:
     """
     A Unix socket at `path` with mode 0600; one that a process left behind is replaced.

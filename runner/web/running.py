@@ -14,7 +14,7 @@ import msgspec
 
 from runner.definitions.model import Workflow
 from runner.engine.admission import Submission
-from runner.errors import Problem, RefusedError
+from runner.errors import Problem
 from runner.events import AnyEvent, Ended, Expanded, Finished, Settled, Stored, encode
 from runner.expressions.labels import Labelled
 from runner.ports import Admitted, RunRow
@@ -44,10 +44,13 @@ class Running:
         records: Records,
         news: News,
         *,
-        workflow: Callable[[str], Workflow | None],
+        workflow: Callable[[str], Workflow],
         load: Callable[[str, str], tuple[Workflow, tuple[Problem, ...]]],
     ) -> None:
-        """`workflow` finds one in the catalog; `load` reads a source and its file's name, or raises DefinitionError."""
+        """
+        `workflow` finds one in the catalog, or raises RefusedError; `load` reads a source and its file's name, or
+        raises DefinitionError.
+        """
         self._dispatcher = dispatcher
         self._records = records
         self._news = news
@@ -82,10 +85,7 @@ class Running:
     def _chosen(self, request: RunRequest) -> tuple[Workflow, tuple[Problem, ...]]:
         if request.source is not None:
             return self._load(request.source, request.file)
-        workflow = self._workflow(request.name)
-        if workflow is None:
-            raise RefusedError(f"there is no workflow {request.name[:100]!r}", reason="unknown")
-        return workflow, ()
+        return self._workflow(request.name), ()
 
     async def _told(self, watch: Watch, run: str) -> AsyncIterator[AnyLine]:
         async for event in watch:

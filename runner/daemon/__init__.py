@@ -1,0 +1,14 @@
+"""
+The composition root: the one place that knows every part, opens it and hands it to the others (design, style §4).
+
+    settings ──► secrets, store, executors, catalog, engine ──┬─► service: ports, control socket, watching, signals
+                                                            └─► alone: one run, no ports, nothing recovered
+
+    root      opens the pieces, one block inside the other
+    service   what `runner start` adds: from "started" to a drained end
+    alone     what `runner run` does where no daemon runs
+    catalogs  the current catalog, swapped whole and kept for the next start
+    sink      events to whoever watches and to the log
+
+The command line calls `service.start` and `alone.run_alone`; nothing else imports this package.
+"""

@@ -1,0 +1,83 @@
+"""
+One run in this process, where no daemon runs: the same pieces, no ports, nothing recovered (design §2.12).
+
+    lock ──► pieces ──► the run, its children ──► its end
+    Ctrl-C cancels it, a second one ends the process at once
+
+What other runs left in the store is not touched: `OwnRuns` shows the engine only what this process accepted. Called by
+`runner run`; the run is told line by line to `take`, as a daemon would.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, cast
+
+import anyio
+
+from runner.daemon.catalogs import open_catalogs
+from runner.daemon.root import known_types, open_confidential, open_engine, open_runs, system_clock
+from runner.daemon.service import run_loop, watch_signals
+from runner.ports import Admission, Admitted, Claimed, Due, Store
+from runner.settings import Loaded
+from runner.web.lines import AcceptedLine, AnyLine, RunRequest
+
+
+class OwnRuns:
+    """
+    A store in which only the runs that were accepted through it wake or are taken up; everything else is the store's.
+
+    A queued run that another process left may be claimed on the way; it stays as the next start of the daemon finds it.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._own: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def admit(self, admission: Admission) -> Admitted:
+        """As the store does; the run is one of ours from now on."""
+        admitted = await self._store.admit(admission)
+        self._own.add(admitted.run)
+        return admitted
+
+    async def claim(self, boot: int, most: int) -> Sequence[Claimed]:
+        """Our own queued runs that their limits let go."""
+        return [claimed for claimed in await self._store.claim(boot, most) if claimed.run in self._own]
+
+    async def due(self, before: float, most: int) -> Sequence[Due]:
+        """Our own parked places that are due."""
+        return [due for due in await self._store.due(before, most) if due.run in self._own]
+
+
+def run_alone(loaded: Loaded, request: RunRequest, take: Callable[[AnyLine], None]) -> None:
+    """Carry the run out and hand each line to `take`. Raises RunnerError where it is not accepted."""
+    run_loop(lambda: _main(loaded, request, take))
+
+
+async def _main(loaded: Loaded, request: RunRequest, take: Callable[[AnyLine], None]) -> None:
+    settings, clock = loaded.settings, system_clock()
+    level = "warning" if settings.log.level == "info" else settings.log.level
+    async with AsyncExitStack() as stack:
+        confidential = await stack.enter_async_context(open_confidential(settings, os.environ, clock, level=level))
+        store = await stack.enter_async_context(open_runs(settings, clock))
+        catalogs = await stack.enter_async_context(open_catalogs(settings, known_types(), clock))
+        own = cast("Store", OwnRuns(store))
+        engine = await stack.enter_async_context(
+            open_engine(settings, clock, confidential=confidential, store=own, catalogs=catalogs, own_ports=())
+        )
+        async with anyio.create_task_group() as tasks:
+            accepted: list[str] = []
+
+            def cancel() -> None:
+                for run in accepted:
+                    engine.dispatcher.cancel(run, "person", "Ctrl-C")
+
+            await tasks.start(watch_signals, cancel)
+            async for line in engine.running.start(request):
+                if isinstance(line, AcceptedLine):
+                    accepted.append(line.run)
+                take(line)
+            tasks.cancel_scope.cancel()

@@ -1,0 +1,115 @@
+"""
+The current catalog: read at the start, swapped whole whenever the folder changes, kept for the next start.
+
+    folder ──runner.definitions.watch──► Catalog ──► current (what the engine and people see)
+                                                 └─► kept beside the database (runner.daemon.kept)
+
+Each reload is one log line, each new problem of a file another, once.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path, PurePath
+from typing import Any
+
+import anyio
+import anyio.abc
+import anyio.to_thread
+
+from runner import log
+from runner.clock import Clock
+from runner.daemon.kept import kept_path, read_kept, write_kept
+from runner.definitions.catalog import EMPTY, Catalog
+from runner.definitions.load import load_text
+from runner.definitions.model import Workflow
+from runner.definitions.watch import watch
+from runner.errors import Problem, RefusedError, StoreFormatError
+from runner.expressions.nearest import suggestion
+from runner.ports import ActionType
+from runner.settings import Settings
+from runner.web.catalog_documents import catalog_documents
+
+_log = log.get("runner.catalog")
+
+
+@asynccontextmanager
+async def open_catalogs(settings: Settings, types: Mapping[str, ActionType], clock: Clock) -> AsyncIterator["Catalogs"]:
+    """The folder as it is now, over what was kept; watched as long as the block lasts."""
+    kept = kept_path(settings)
+    try:
+        previous = await anyio.to_thread.run_sync(read_kept, kept)
+    except StoreFormatError as error:
+        _log.warning("broken files have no last good version", error=str(error))
+        previous = EMPTY
+    async with watch(settings.server.workflows, types, clock, previous) as changes:
+        catalogs = Catalogs(changes, types, kept)
+        await catalogs.swap(await changes.receive())
+        yield catalogs
+
+
+class Catalogs:
+    """The catalog as of now, and the watch that replaces it."""
+
+    def __init__(
+        self, changes: anyio.abc.ObjectReceiveStream[Catalog], types: Mapping[str, ActionType], kept: Path
+    ) -> None:
+        self.current = EMPTY
+        self.types = types
+        self._changes = changes
+        self._kept = kept
+        self._told: frozenset[Problem] = frozenset()
+
+    async def watch(self) -> None:
+        """Swap in each new catalog, for as long as the block around it lives."""
+        async for catalog in self._changes:
+            await self.swap(catalog)
+            _log.info("workflows reloaded", workflows=self.count, broken=self.broken_count)
+
+    def find(self, name: str) -> Workflow | None:
+        """The workflow of that name."""
+        return self.current.get(name)
+
+    def require(self, name: str) -> Workflow:
+        """The same. Raises RefusedError (`unknown`), which names the nearest, or the file that is broken."""
+        workflow = self.current.get(name)
+        if workflow is not None:
+            return workflow
+        broken = next((each.file for each in self.current.broken if PurePath(each.file).stem == name), None)
+        if broken is not None:
+            raise RefusedError(
+                f"{name}: its file {broken} is broken: `runner workflows list` tells why", reason="unknown"
+            )
+        near = suggestion(name, self.current.entries)
+        raise RefusedError(f"there is no workflow {name[:100]!r}{near}", reason="unknown")
+
+    def load(self, source: str, file: str) -> tuple[Workflow, tuple[Problem, ...]]:
+        """A workflow that is in no catalog, and its warnings. Raises DefinitionError."""
+        loaded = load_text(source, file, self.types)
+        return loaded.workflow, loaded.problems
+
+    def documents(self) -> list[dict[str, Any]]:
+        """What is loaded, broken files on top."""
+        return catalog_documents(self.current)
+
+    @property
+    def count(self) -> int:
+        """Workflows that can be run."""
+        return len(self.current.entries)
+
+    @property
+    def broken_count(self) -> int:
+        """Files that are wrong."""
+        return len(self.current.broken)
+
+    async def swap(self, catalog: Catalog) -> None:
+        """Put a catalog in force, say what is newly wrong in it, and keep it."""
+        self.current = catalog
+        for problem in catalog.problems:
+            if problem not in self._told:
+                say = _log.error if problem.severity == "error" else _log.warning
+                say("workflow file", error=str(problem))
+        self._told = frozenset(catalog.problems)
+        try:
+            await anyio.to_thread.run_sync(write_kept, self._kept, catalog)
+        except OSError as error:
+            _log.warning("the catalog is not kept for the next start", error=error.strerror)

@@ -1,0 +1,193 @@
+"""
+Open the pieces, one block inside the other, and close them in the reverse order.
+
+    log ──► secrets (vault, resolver, sealer) ──► store (lock) ──► ports ──► executors ──► catalog ──► dispatcher
+
+A wrong key ends before the store is touched, a locked store before a port is bound, a taken port before anything runs:
+each with one sentence. What is opened here gets plain values; only this package reads settings.
+"""
+
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from runner import log
+from runner.clock import Clock, SystemClock
+from runner.daemon.catalogs import Catalogs
+from runner.daemon.folders import check_writable
+from runner.daemon.kept import kept_path
+from runner.daemon.sink import Sink
+from runner.engine.admission import Admissions
+from runner.engine.dispatcher import Dispatcher, open_dispatcher
+from runner.engine.limits import EngineLimits
+from runner.engine.services import Services
+from runner.executors import action_types
+from runner.ports import ActionType, Executor, ExecutorLimits, Sealer, Store
+from runner.redaction import Redactor
+from runner.secrets.environment import Environment
+from runner.secrets.hardening import harden
+from runner.secrets.keys import parse
+from runner.secrets.masking import Masking
+from runner.secrets.master_key import read_master_key
+from runner.secrets.resolver import Resolver
+from runner.secrets.sealer import open_sealer
+from runner.secrets.vault import Vault, open_vault
+from runner.settings import Settings
+from runner.store.sqlite import open_store
+from runner.web.news import News
+from runner.web.running import Running
+
+
+class Confidential(NamedTuple):
+    """What has to do with secrets. `vault` is None where no master key is set."""
+
+    redactor: Redactor
+    vault: Vault | None
+    resolver: Resolver
+    sealer: Sealer
+
+
+class Engine(NamedTuple):
+    """What carries runs out, and who tells of them."""
+
+    dispatcher: Dispatcher
+    news: News
+    running: Running
+
+
+class Addresses:
+    """`$run.callback.ID`: where an answer to a waiting action is given."""
+
+    def __init__(self, base: str, sealer: Sealer) -> None:
+        self._base = base
+        self._sealer = sealer
+
+    def address(self, run: str, place: str) -> str:
+        """Unguessable, the same each time it is asked."""
+        return f"{self._base}/callback/{self._sealer.idempotency_key('callback', run, place)}"
+
+
+@asynccontextmanager
+async def open_confidential(
+    settings: Settings, environ: Mapping[str, str], clock: Clock, *, level: str
+) -> AsyncIterator[Confidential]:
+    """
+    Harden the process, start the log, open the vault.
+
+    Raises SettingsError, VaultKeyError, VaultTamperedError, SecretError.
+    """
+    harden()
+    redactor = Redactor()
+    log.configure(level, settings.log.format, redactor, sys.stderr)
+    dashboard, key_path = settings.dashboard, settings.sqlite.key_path
+    check_writable(settings.sqlite.path.parent, "sqlite.path")
+    text = await read_master_key(
+        text=dashboard.master_key, file=dashboard.master_key_file, command=dashboard.master_key_command
+    )
+    if text is not None:
+        redactor.know("own", {"dashboard.master_key": [text.reveal()]})
+    environment = Environment(environ, allow=settings.env.allow, secret=settings.env.secret)
+    async with AsyncExitStack() as stack:
+        vault: Vault | None = None
+        if text is not None:
+            opening = open_vault(settings.sqlite.path, parse(text.reveal()), clock=clock)
+            vault = await stack.enter_async_context(opening)
+        masking = Masking(redactor, vault, environment)
+        await masking.start()
+        sealer = await open_sealer(key_path, vault.keys if vault else None)
+        yield Confidential(redactor, vault, Resolver(vault, environment, masking), sealer)
+
+
+@asynccontextmanager
+async def open_executors(
+    types: Mapping[str, ActionType], settings: Settings, own_ports: Sequence[int]
+) -> AsyncIterator[Mapping[str, Executor]]:
+    """One executor a type, with the settings' bounds."""
+    own = (settings.sqlite.path, settings.sqlite.runs_path)
+    files = [path.with_name(path.name + suffix) for path in own for suffix in ("", "-wal", "-shm", ".lock")]
+    limits = ExecutorLimits(
+        max_response_size=settings.limits.response_size,
+        max_rows=settings.limits.rows,
+        allow_private_networks=settings.http.allow_private_networks,
+        allow_metadata=settings.http.allow_metadata,
+        own_ports=tuple(own_ports),
+        file_roots=tuple(_resolved(settings.files.allow)),
+        own_files=tuple(map(str, (*files, settings.sqlite.key_path, kept_path(settings)))),
+    )
+    async with AsyncExitStack() as stack:
+        yield {name: await stack.enter_async_context(kind.open(limits)) for name, kind in types.items()}
+
+
+@asynccontextmanager
+async def open_runs(settings: Settings, clock: Clock) -> AsyncIterator[Store]:
+    """The store of runs and journals, under its lock. Raises StoreError."""
+    path = settings.sqlite.runs_path
+    async with open_store(path, clock=clock, allow_network=settings.sqlite.network_filesystem) as store:
+        yield store
+
+
+@asynccontextmanager
+async def open_engine(
+    settings: Settings,
+    clock: Clock,
+    *,
+    confidential: Confidential,
+    store: Store,
+    catalogs: Catalogs,
+    own_ports: Sequence[int],
+) -> AsyncIterator[Engine]:
+    """The dispatcher with everything it needs; it has recovered nothing yet."""
+    news = News()
+    types = catalogs.types
+    async with open_executors(types, settings, own_ports) as executors:
+        services = Services(
+            clock=clock,
+            store=store,
+            resolver=confidential.resolver,
+            sealer=confidential.sealer,
+            redactor=confidential.redactor,
+            sink=Sink(news, log.get("runner.runs")),
+            callbacks=Addresses(_base(settings, own_ports), confidential.sealer),
+            types=types,
+            executors=executors,
+            limits=engine_limits(settings),
+        )
+        async with open_dispatcher(services, Admissions(services, catalogs.find)) as dispatcher:
+            running = Running(dispatcher, store, news, workflow=catalogs.require, load=catalogs.load)
+            yield Engine(dispatcher, news, running)
+
+
+def engine_limits(settings: Settings) -> EngineLimits:
+    """The bounds of a run, from the settings."""
+    limits = settings.limits
+    return EngineLimits(
+        items=limits.items,
+        journal_size=limits.journal_size,
+        depth=limits.depth,
+        cleanup_timeout=limits.cleanup_timeout,
+        cancel_grace=limits.cancel_grace,
+        max_concurrent_runs=settings.server.max_concurrent_runs,
+        queued_runs=limits.queued_runs,
+    )
+
+
+def known_types() -> Mapping[str, ActionType]:
+    """Built-in action types and those of installed packages. Raises SettingsError."""
+    return action_types()
+
+
+def system_clock() -> Clock:
+    """The machine's clock: the one that everything is given."""
+    return SystemClock()
+
+
+def _resolved(folders: Sequence[Path]) -> list[str]:
+    return [os.path.realpath(folder) for folder in folders]
+
+
+def _base(settings: Settings, own_ports: Sequence[int]) -> str:
+    port = own_ports[0] if own_ports else settings.server.port
+    return settings.dashboard.public_url.rstrip("/") or f"http://127.0.0.1:{port}"

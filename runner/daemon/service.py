@@ -1,0 +1,176 @@
+"""
+`runner start`: the daemon from its first line to a drained end.
+
+    open pieces ──► serve 8080, control socket (3000 with --dashboard) ──► recover ──► "ready" ──► watch the folder
+    SIGTERM ──► no new runs, those in flight get shutdown_timeout ──► close in reverse ──► exit status 0
+    a second SIGTERM ──► the process ends at once: what it was doing lies in the journal (design §2.9)
+"""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import anyio
+
+from runner import log
+from runner.client import control_sockets
+from runner.daemon.catalogs import Catalogs, open_catalogs
+from runner.daemon.root import Engine, known_types, open_confidential, open_engine, open_runs, system_clock
+from runner.errors import RunnerError, SettingsError
+from runner.ports import Store
+from runner.settings import Loaded, Settings
+from runner.web.asgi import listen_tcp, listen_unix, make_runtime_folder, serve
+from runner.web.control import control_app
+from runner.web.health import health_app
+
+_log = log.get("runner.daemon")
+
+ENDED_AT_ONCE = 1
+"""Exit status after a second SIGTERM or SIGINT."""
+
+
+def start(loaded: Loaded, *, dashboard: bool) -> None:
+    """
+    Run the daemon until it was told to stop and has drained.
+
+    Raises RunnerError where it cannot start.
+    """
+    run_loop(lambda: _main(loaded, dashboard=dashboard))
+
+
+def run_loop(main: Callable[[], Awaitable[None]]) -> None:
+    """Run `main` on uvloop; of the errors that task groups gather the one of ours is raised alone."""
+    try:
+        anyio.run(main, backend="asyncio", backend_options={"use_uvloop": True})
+    except BaseExceptionGroup as group:
+        raise _told(group) from group
+
+
+def _told(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    ours = group.subgroup(RunnerError)
+    found: BaseException = ours or group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found
+
+
+async def _main(loaded: Loaded, *, dashboard: bool) -> None:
+    stop = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(watch_signals, stop.set)
+        async with open_service(loaded, dashboard=dashboard) as service:
+            await stop.wait()
+            await service.drain()
+        _log.info("stopped")
+        tasks.cancel_scope.cancel()
+
+
+async def watch_signals(
+    first: Callable[[], object], *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+) -> None:
+    """Call `first` at the first SIGTERM or SIGINT; end the process at the second, whatever it is doing."""
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        task_status.started()
+        seen = 0
+        async for number in signals:
+            seen += 1
+            _log.info("told to stop" if seen == 1 else "told again: ending at once", signal=number.name)
+            if seen > 1:
+                sys.stderr.flush()
+                os._exit(ENDED_AT_ONCE)
+            first()
+
+
+class Service:
+    """A daemon that is ready."""
+
+    def __init__(self, settings: Settings, store: Store, engine: Engine, ports: Sequence[int]) -> None:
+        self.engine = engine
+        self.store = store
+        self.ports = ports
+        """The health port, and the dashboard's where it is open."""
+        self._timeout = settings.server.shutdown_timeout
+
+    def reasons(self) -> Sequence[str]:
+        """Why no work can be taken now."""
+        found = []
+        if self.store.degraded:
+            found.append("the disk refuses to write: nothing new starts")
+        if self.engine.dispatcher.draining:
+            found.append("the daemon is stopping")
+        return found
+
+    async def drain(self) -> None:
+        """Take no new runs, give those in flight their time, then tell whoever watches that it is over."""
+        is_clean = await self.engine.dispatcher.drain(self._timeout)
+        if not is_clean:
+            left = self.engine.dispatcher.live
+            _log.warning("runs are left to the next start", runs=left, shutdown_timeout=f"{self._timeout:g}s")
+        self.engine.news.close()
+
+
+@asynccontextmanager
+async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Service]:
+    """
+    The daemon; inside the block it is ready. Raises RunnerError with one sentence where it cannot start.
+    """
+    settings, clock = loaded.settings, system_clock()
+    async with AsyncExitStack() as stack:
+        confidential = await stack.enter_async_context(
+            open_confidential(settings, os.environ, clock, level=settings.log.level)
+        )
+        for warning in loaded.warnings:
+            _log.warning(warning)
+        store = await stack.enter_async_context(open_runs(settings, clock))
+        listeners = _listen(stack, settings, dashboard=dashboard)
+        control = _listen_control(stack, settings.sqlite.path)
+        ports = [listener.getsockname()[1] for listener in listeners]
+        catalogs = await stack.enter_async_context(open_catalogs(settings, known_types(), clock))
+        engine = await stack.enter_async_context(
+            open_engine(settings, clock, confidential=confidential, store=store, catalogs=catalogs, own_ports=ports)
+        )
+        service = Service(settings, store, engine, ports)
+        app = control_app(engine.running, store, catalogs.documents, service.reasons)
+        await stack.enter_async_context(serve(app, control, own_user_only=True))
+        for listener in listeners:
+            await stack.enter_async_context(serve(health_app(service.reasons), listener))
+        recovered = await engine.dispatcher.recover()
+        tasks = await stack.enter_async_context(anyio.create_task_group())
+        stack.callback(tasks.cancel_scope.cancel)
+        tasks.start_soon(catalogs.watch)
+        _say_ready(service, catalogs, store, recovered=recovered)
+        yield service
+
+
+def _say_ready(service: Service, catalogs: Catalogs, store: Store, *, recovered: int) -> None:
+    more = {"dashboard_port": service.ports[1]} if len(service.ports) > 1 else {}
+    counts = {"workflows": catalogs.count, "broken": catalogs.broken_count}
+    _log.info("ready", port=service.ports[0], **more, **counts, recovered=recovered, boot=store.boot)
+
+
+def _listen(stack: AsyncExitStack, settings: Settings, *, dashboard: bool) -> list[socket.socket]:
+    listeners = [stack.enter_context(listen_tcp(settings.server.host, settings.server.port, "server.port"))]
+    if dashboard:
+        pages = settings.dashboard
+        listeners.append(stack.enter_context(listen_tcp(pages.host, pages.port, "dashboard.port")))
+    return listeners
+
+
+def _listen_control(stack: AsyncExitStack, database: Path) -> socket.socket:
+    """The control socket at the first place where it can be; its file goes with the block."""
+    places = control_sockets(database, os.environ)
+    for path in places:
+        try:
+            make_runtime_folder(path.parent)
+        except SettingsError:
+            if path == places[-1]:
+                raise
+            continue
+        listener = stack.enter_context(listen_unix(path))
+        stack.callback(path.unlink, missing_ok=True)
+        return listener
+    raise SettingsError(f"sqlite.path: {database}: no place for a control socket: expected a shorter path")

@@ -1,0 +1,58 @@
+"""
+Where the engine's events go besides the journal: to whoever watches, and to the log.
+
+    engine ──publish()──► News            every event
+                     └──► log             ends of runs, failed attempts; the rest at debug
+
+What is logged here was masked before it became an event; the log masks its finished lines once more.
+"""
+
+from typing import Any
+
+from runner.events import AnyEvent, Cancelling, Ended, Finished, Settled, Started
+from runner.web.news import News
+
+
+class Sink:
+    """A `runner.ports.EventSink`."""
+
+    def __init__(self, news: News, log: Any) -> None:
+        self._news = news
+        self._log = log
+
+    def publish(self, run: str, workflow: str, event: AnyEvent) -> None:
+        """Never waits; what the log cannot write it drops itself."""
+        self._news.publish(run, workflow, event)
+        log = self._log
+        match event:
+            case Started():
+                log.debug("attempt started", run=run, workflow=workflow, action=event.place, attempt=event.attempt)
+            case Finished(outcome="succeeded"):
+                log.debug("attempt succeeded", run=run, workflow=workflow, action=event.place, attempt=event.attempt)
+            case Finished():
+                self._failed(run, workflow, event)
+            case Settled(state="failed", error=error) if error is not None:
+                log.warning("action failed", run=run, workflow=workflow, action=event.place, error=error.message)
+            case Cancelling(scope=""):
+                log.info("run is cancelled", run=run, workflow=workflow, why=event.why, by=event.by)
+            case Ended():
+                self._ended(run, workflow, event)
+
+    def _failed(self, run: str, workflow: str, event: Finished) -> None:
+        error = event.error.message if event.error else event.outcome
+        self._log.warning(
+            "attempt failed" if event.outcome == "failed" else f"attempt {event.outcome}",
+            run=run,
+            workflow=workflow,
+            action=event.place,
+            attempt=event.attempt,
+            error=error,
+            again=event.retry_at is not None,
+        )
+
+    def _ended(self, run: str, workflow: str, event: Ended) -> None:
+        more = {"error": event.error.message, "action": event.error.action} if event.error else {}
+        if event.stopped_by:
+            more["stopped_by"] = event.stopped_by
+        say = self._log.warning if event.state == "failed" else self._log.info
+        say(f"run {event.state}", run=run, workflow=workflow, **more)
