@@ -59,7 +59,7 @@ class Admissions:
         if boot != current:
             raise old_boot("a claim", boot, current)
         rows = connection.execute(self._sql["claim"], (now, max(0, most))).fetchall()
-        return [claimed(row) for row in sorted(rows)]
+        return [claimed(row) for row in sorted(rows, key=lambda row: row[0])]
 
     def _first(
         self, connection: sqlite3.Connection, asked: Admission, firsts: dict[tuple[str, str], tuple[str, float | None]]
@@ -103,9 +103,9 @@ class Admissions:
 
 
 def claimed(row: Sequence[Any]) -> Claimed:
-    """A row of `id, workflow, revision, parent, parent_place, parent_depth`."""
-    run, workflow, revision, parent, place, depth = row
-    return Claimed(run, workflow, revision, None if parent is None else Parent(parent, place, depth))
+    """A row of `id, workflow, revision, parent, parent_place, parent_depth, waiting`."""
+    run, workflow, revision, parent, place, depth, waiting = row
+    return Claimed(run, workflow, revision, None if parent is None else Parent(parent, place, depth), bool(waiting))
 
 
 def _row(asked: Admission, decision: Decision) -> tuple[Any, ...]:

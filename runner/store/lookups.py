@@ -70,7 +70,5 @@ class Lookups:
     def waiting_for(self, child: str | None, callback: str | None) -> Sequence[Due]:
         """Parked places that wait for a child or a callback."""
         asked = [("waiting_for_child", child), ("waiting_for_callback", callback)]
-        found = [
-            self._connection.execute(self._sql[name], (value,)).fetchall() for name, value in asked if value is not None
-        ]
-        return [Due(*row) for row in sorted({row for rows in found for row in rows})]
+        found = (self._connection.execute(self._sql[name], (value,)) for name, value in asked if value is not None)
+        return [Due(*row) for row in sorted({row for rows in found for row in rows}, key=lambda row: row[:2])]

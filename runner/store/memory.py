@@ -174,7 +174,7 @@ class MemoryStore:
         """Parked places that wait for this child run or this callback."""
         parked = sorted(self.tables.parked.items())
         return [
-            Due(*at)
+            Due(*at, park.due)
             for at, park in parked
             if (child is not None and park.child == child) or (callback is not None and park.callback == callback)
         ]

@@ -44,7 +44,7 @@ class Entry:
     @property
     def claimed(self) -> Claimed:
         """What who executes it has to know."""
-        return Claimed(self.row.id, self.row.workflow, self.row.revision, self.parent)
+        return Claimed(self.row.id, self.row.workflow, self.row.revision, self.parent, self.row.waiting)
 
 
 class Tables:
@@ -222,4 +222,4 @@ class Tables:
     def due(self, before: float, most: int) -> list[Due]:
         """Earliest first."""
         due = sorted((park.due, *at) for at, park in self.parked.items() if park.due is not None and park.due <= before)
-        return [Due(run, place) for _, run, place in due[:most]]
+        return [Due(run, place, at) for at, run, place in due[: max(0, most)]]

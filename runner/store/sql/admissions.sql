@@ -29,7 +29,8 @@ insert into dedupe (workflow, key, run, until) values {rows}
 on conflict (workflow, key) do update set run = excluded.run, until = excluded.until;
 
 -- name: claim
--- Queued runs that their limits let go, oldest first, run from now on.
+-- Queued runs that their limits let go, oldest first, run from now on. The index holds no others: however many are held,
+-- none of them is looked at.
 update runs set state = 'running', started_at = ?
-where id in (select id from runs where state = 'queued' and place is not 'held' order by id limit ?)
-returning id, workflow, revision, parent, parent_place, parent_depth;
+where id in (select id from runs indexed by runs_ready where state = 'queued' and place is not 'held' order by id limit ?)
+returning id, workflow, revision, parent, parent_place, parent_depth, waiting;

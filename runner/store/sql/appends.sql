@@ -41,8 +41,9 @@ with changed (id, waiting) as (values {rows})
 update runs set waiting = changed.waiting from changed where runs.id = changed.id;
 
 -- name: unpark
--- Places that wait no more, or wait anew.
-delete from parked where (run, place) in (values {rows});
+-- Places that wait no more, or wait anew. The first condition finds the rows by their key, which the second alone does not.
+with gone (run, place) as (values {rows})
+delete from parked where run in (select run from gone) and (run, place) in (select run, place from gone);
 
 -- name: park
 -- Places that wait.

@@ -67,21 +67,21 @@ where workflows.name = ?;
 
 -- name: live
 -- Runs that are neither queued nor ended, oldest first.
-select id, workflow, revision, parent, parent_place, parent_depth from runs where state = 'running' order by id;
+select id, workflow, revision, parent, parent_place, parent_depth, waiting from runs where state = 'running' order by id;
 
 -- name: due
 -- Parked places whose time has come, earliest first.
-select run, place from parked where due <= ? order by due, run, place limit ?;
+select run, place, due from parked where due <= ? order by due, run, place limit ?;
 
 -- name: next_due
 -- When the earliest is due.
 select min(due) from parked where due is not null;
 
 -- name: waiting_for_child
-select run, place from parked where child = ? order by run, place;
+select run, place, due from parked where child = ? order by run, place;
 
 -- name: waiting_for_callback
-select run, place from parked where callback = ? order by run, place;
+select run, place, due from parked where callback = ? order by run, place;
 
 -- name: counts
 -- Runs by state, from an index alone.

@@ -159,6 +159,7 @@ class TestLive:
 
         assert [claimed.run for claimed in live] == ["run-06", "run-07", "run-08", "run-09"]
         assert live[1] == Claimed("run-07", "a", WORKFLOW.revision, Parent("run-00", "call", 1))
+        assert [claimed.waiting for claimed in live] == [False, False, True, False]
 
     async def test_counts_are_by_state(self, full: Store) -> None:
         """A state that no run is in may be left out."""

@@ -13,8 +13,9 @@ class TestTimers:
         await store.append(parked("run-2", 2, Park("middle", 20.0), Park("signal", None, callback="c")))
 
         assert await store.due(9.9, 10) == []
-        assert await store.due(20.0, 10) == [Due("run-1", "early"), Due("run-2", "middle")]
-        assert await store.due(99.0, 1) == [Due("run-1", "early")]
+        assert await store.due(20.0, 10) == [Due("run-1", "early", 10.0), Due("run-2", "middle", 20.0)]
+        assert await store.due(99.0, 1) == [Due("run-1", "early", 10.0)]
+        assert await store.due(99.0, 0) == []
         assert await store.next_due() == 10.0
 
     async def test_a_place_is_parked_once(self, store: Store) -> None:
@@ -26,7 +27,7 @@ class TestTimers:
 
         await store.append(append("run-1", 4, unparks=("b", "never")))
 
-        assert await store.due(99.0, 10) == [Due("run-1", "a")]
+        assert await store.due(99.0, 10) == [Due("run-1", "a", 20.0)]
         assert await store.next_due() == 20.0
 
     async def test_an_ended_run_waits_for_nothing(self, store: Store) -> None:
@@ -53,7 +54,7 @@ class TestSignals:
 
         await store.append(ended("child-1", 2, "failed"))
 
-        assert await store.due(0.0, 10) == [Due("run-1", "call[0]")]
+        assert await store.due(0.0, 10) == [Due("run-1", "call[0]", 0.0)]
         assert await store.next_due() == 0.0
         await store.append(parked("run-1", 3, Park("x", 50.0), unparks=("call[0]",)))
         assert await store.next_due() == 50.0
@@ -67,7 +68,7 @@ class TestSignals:
         store.append(ended("child-2", 2))
         await store.append(parked("run-2", 2, Park("call", None, child="child-2")))
 
-        assert await store.due(0.0, 10) == [Due("run-1", "call"), Due("run-2", "call")]
+        assert await store.due(0.0, 10) == [Due("run-1", "call", 0.0), Due("run-2", "call", 0.0)]
 
     async def test_a_callback_is_waited_for_by_its_name(self, store: Store) -> None:
         """A place may wait for it with or without a deadline; a name that nobody waits for finds nobody."""
@@ -77,7 +78,7 @@ class TestSignals:
         )
         await store.append(parked("run-2", 2, Park("ask", None, child="token-1")))
 
-        assert await store.waiting_for(callback="token-1") == [Due("run-1", "ask")]
+        assert await store.waiting_for(callback="token-1") == [Due("run-1", "ask", 90.0)]
         assert await store.waiting_for(callback="token-2") == [Due("run-1", "ask2")]
         assert await store.waiting_for(callback="token-3") == []
         assert await store.waiting_for() == []
