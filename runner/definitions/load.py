@@ -45,7 +45,7 @@ def load_text(data: bytes | str, file: str, specs: Specs) -> Loaded:
 
     `specs` are the action types of executors by name; the engine's own types are known. Raises DefinitionError.
     """
-    document = read_yaml(read_text(data.encode() if isinstance(data, str) else data, file), file)
+    document = read_yaml(read_text(_bytes(data), file), file)
     findings = Findings(document)
     root = document.root
     if root.broken or not isinstance(root.items, dict):
@@ -58,6 +58,11 @@ def load_text(data: bytes | str, file: str, specs: Specs) -> Loaded:
     if findings.failed:
         raise DefinitionError(findings.problems)
     return Loaded(workflow, findings.problems)
+
+
+def _bytes(data: bytes | str) -> bytes:
+    """A text as the file that would hold it; half of a surrogate pair is told as what no UTF-8 file can hold."""
+    return data.encode(errors="surrogatepass") if isinstance(data, str) else data
 
 
 def _no_mapping(root: Node) -> str:
