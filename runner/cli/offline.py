@@ -2,39 +2,104 @@
 What commands read where no daemon answers: the store's file, without its lock and without writing; the folder as it is.
 
     runs      ──► SQLite, a connection that only reads ──► runner.web.lookups
-    workflows ──► the folder's files, over the last good catalog ──► documents
+    workflows ──► the folder's files, over the last good catalog ──► runner.web.catalog_documents
 
-The documents are those that a daemon would give.
+The documents are those that a daemon would give. `runner.cli.runs` and `runner.cli.workflows` call it.
 """
 
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiosqlite
 import anyio
 
+from runner.daemon.kept import kept_path, read_kept
+from runner.definitions.catalog import Catalog, build
+from runner.definitions.folder import read, scan
 from runner.definitions.model import Workflow
-from runner.errors import RunnerError, StoreError
+from runner.errors import Problem, SettingsError, StoreError
+from runner.executors import action_types
 from runner.ports import JournalRow, RunFilter, RunRow
+from runner.settings import Settings
 from runner.store.lookups import Lookups
 from runner.store.reads import Reads
-from runner.store.statements import load
+from runner.web.catalog_documents import catalog_documents
 from runner.web.lookups import Records
+
+T = TypeVar("T")
 
 
 class ReadOnlyRecords:
-    """The reading part of a store that nobody has open."""
+    """The reading part of a store, over connections that cannot write."""
 
     def __init__(self, reads: Reads, lookups: Lookups) -> None:
-        self.find: Callable[[RunFilter], Awaitable[Any]] = reads.find
-        self.get: Callable[[str], Awaitable[RunRow | None]] = reads.get
-        self.read: Callable[[str], Awaitable[Any]] = reads.read
-        self.blob: Callable[[str, int], Awaitable[bytes]] = reads.blob
+        self._reads = reads
         self._lookups = lookups
+
+    async def find(self, wanted: RunFilter) -> Sequence[RunRow]:
+        """Runs for a list."""
+        return await self._reads.find(wanted)
+
+    async def get(self, run: str) -> RunRow | None:
+        """One run."""
+        return await self._reads.get(run)
 
     async def definition(self, revision: str) -> Workflow:
         """The revision that a run pins. Raises StoreError."""
         return self._lookups.definition(revision)
+
+    async def read(self, run: str) -> Sequence[JournalRow]:
+        """A journal. Raises StoreFormatError."""
+        return await self._reads.read(run)
+
+    async def blob(self, run: str, number: int) -> bytes:
+        """A value that was too big for its row. Raises StoreError."""
+        return await self._reads.blob(run, number)
+
+
+def ask_store(settings: Settings, question: Callable[[Records], Awaitable[T]]) -> T | None:
+    """The answer of the store on disk; None where there is no store yet. Raises StoreError."""
+    path = settings.sqlite.runs_path
+    if not path.exists():
+        return None
+
+    async def main() -> T:
+        async with _open(path) as records:
+            return await question(records)
+
+    try:
+        return anyio.run(main)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: the store cannot be read: {error}") from None
+
+
+def workflow_documents(settings: Settings) -> list[dict[str, Any]]:
+    """What a daemon that starts now would load. Raises SettingsError where the folder cannot be read."""
+    return catalog_documents(read_folder(settings))
+
+
+def read_folder(settings: Settings) -> Catalog:
+    """The catalog of the folder as it is, over what the last daemon kept. Raises SettingsError, StoreFormatError."""
+    folder = settings.server.workflows
+    files: dict[str, bytes | Problem] = {}
+    try:
+        for name, signature in scan(folder).items():
+            content = read(folder, name, signature)
+            if content is not None:
+                files[name] = content
+    except OSError as error:
+        raise SettingsError(f"server.workflows: {folder} cannot be read: {error.strerror}") from None
+    return build(read_kept(kept_path(settings)), files, action_types())
+
+
+@asynccontextmanager
+async def _open(path: Path) -> AsyncIterator[ReadOnlyRecords]:
+    address = f"{path.as_uri()}?mode=rw"
+    with closing(sqlite3.connect(address, uri=True)) as direct:
+        direct.execute("pragma query_only = on")
+        async with aiosqlite.connect(address, uri=True) as threaded:
+            await threaded.execute("pragma query_only = on")
+            yield ReadOnlyRecords(Reads(threaded), Lookups(direct))

@@ -59,7 +59,7 @@ def run_alone(loaded: Loaded, request: RunRequest, take: Callable[[AnyLine], Non
 
 async def _main(loaded: Loaded, request: RunRequest, take: Callable[[AnyLine], None]) -> None:
     settings, clock = loaded.settings, system_clock()
-    level = "warning" if settings.log.level == "info" else settings.log.level
+    level = settings.log.level if settings.log.level == "debug" else "error"  # the lines told say the rest
     async with AsyncExitStack() as stack:
         confidential = await stack.enter_async_context(open_confidential(settings, os.environ, clock, level=level))
         store = await stack.enter_async_context(open_runs(settings, clock))

@@ -9,6 +9,7 @@ are not used. What an application answers is not known here.
 """
 
 import asyncio
+import logging
 import os
 import socket
 import stat
@@ -132,6 +133,7 @@ async def serve(app: ASGIApp, listener: socket.socket, *, own_user_only: bool = 
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     config.load()
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # what it says of starts and ends we say ourselves
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
     await server.startup(sockets=[listener])

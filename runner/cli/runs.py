@@ -1,0 +1,124 @@
+"""
+`runner runs list|show`: what ran and how it went, from the daemon or, where none runs, from the store's file.
+
+What is shown comes from the masked journal, so no secret can stand in it.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import click
+import msgspec
+
+from runner.cli.asking import ask
+from runner.cli.offline import ask_store
+from runner.cli.options import config_option, json_option, load_settings
+from runner.cli.output import compact, json_lines, one_line, span, table, when, word
+from runner.errors import RefusedError
+from runner.web.lookups import list_runs, run_filter, show_run
+
+_HEAD = ("RUN", "WORKFLOW", "STATE", "STARTED", "TOOK", "")
+
+
+@click.group(short_help="List runs, and show how one went.")
+def runs() -> None:
+    """List runs, and show how one went."""
+
+
+@runs.command("list", short_help="List runs, the newest first.")
+@click.option("--workflow", metavar="NAME", help="Only runs of this workflow.")
+@click.option(
+    "--state", "states", multiple=True, help="queued, running, succeeded, failed or cancelled; may be repeated."
+)
+@click.option("--limit", default=20, show_default=True, help="At most so many.")
+@click.option("--before", metavar="RUN", help="Only runs older than this one: the last of the list before.")
+@config_option
+@json_option
+def list_command(
+    *, workflow: str | None, states: tuple[str, ...], limit: int, before: str | None, config: Path | None, as_json: bool
+) -> None:
+    """List runs, the newest first."""
+    wanted = run_filter(workflow=workflow, states=states, limit=limit, before=before)
+    query = {"workflow": workflow, "state": list(states), "limit": limit, "before": before}
+    given = {key: value for key, value in query.items() if value}
+    settings = load_settings(config).settings
+    lines = ask(settings, "/runs", lambda: ask_store(settings, lambda records: list_runs(records, wanted)) or (), given)
+    if as_json:
+        json_lines(lines)
+    elif not lines:
+        click.echo("no runs: runner run NAME")
+    else:
+        for line in table([_row(msgspec.json.decode(each)) for each in lines], _HEAD):
+            click.echo(line)
+
+
+@runs.command("show", short_help="Show one run: each action with state, attempts, error and value.")
+@click.argument("run")
+@config_option
+@json_option
+def show_command(*, run: str, config: Path | None, as_json: bool) -> None:
+    """Show one run: each action with state, attempts, error, value. RUN is an id, or at least 6 characters of its start."""
+    settings = load_settings(config).settings
+
+    def otherwise() -> Iterator[Any]:
+        document = ask_store(settings, lambda records: show_run(records, run))
+        if document is None:
+            raise RefusedError(f"there is no run {run[:40]!r}: nothing ran yet", reason="unknown")
+        yield document
+
+    lines = ask(settings, f"/runs/{quote(run, safe='')}", otherwise)
+    if as_json:
+        json_lines(lines)
+        return
+    for line in _shown(msgspec.json.decode(lines[0])):
+        click.echo(line)
+
+
+def _row(run: Mapping[str, Any]) -> tuple[str, ...]:
+    error = run["error"]
+    note = one_line(error["message"], 80) if error else f"ended at {run['stopped_by']}" if run["stopped_by"] else ""
+    state = "waiting" if run["waiting"] and run["state"] == "running" else run["state"]
+    started = when(run["started_at"] or run["accepted_at"])
+    return run["run"], run["workflow"], state, started, span(run["duration"]), note
+
+
+def _shown(run: Mapping[str, Any]) -> Iterator[str]:
+    yield f"run       {run['run']}"
+    yield f"workflow  {run['workflow']} (revision {run['revision']})"
+    yield f"state     {word(run['state'])}" + (f", ended at {run['stopped_by']}" if run["stopped_by"] else "")
+    took = f", took {span(run['duration'])}" if run["duration"] is not None else ""
+    yield f"started   {when(run['started_at'] or run['accepted_at'])} by {run['trigger']}{took}"
+    if run["recoveries"]:
+        yield f"recovered {run['recoveries']} times"
+    if run["inputs"]:
+        yield f"inputs    {compact(run['inputs'])}"
+    if run["error"]:
+        place = f" at {run['error']['action']}" if run["error"]["action"] else ""
+        yield f"error     {one_line(run['error']['message'], 1000)}{place}"
+    if run["output"] is not None:
+        yield f"output    {compact(run['output'], 1000)}"
+    yield ""
+    width = max((_indent(each) + len(each["place"]) for each in run["actions"]), default=0)
+    for action in run["actions"]:
+        yield from _action(action, width)
+
+
+def _action(action: Mapping[str, Any], width: int) -> Iterator[str]:
+    indent = " " * _indent(action)
+    notes = [f"{len(action['attempts'])} attempts"] if len(action["attempts"]) > 1 else []
+    if action.get("items") is not None:
+        notes.append(", ".join(f"{count} {state}" for state, count in action["items"].items()) or "no items")
+    if action["until"]:
+        notes.append(f"until {when(action['until'])}")
+    if action["error"]:
+        notes.append(one_line(action["error"]["message"]))
+    elif action["value"] is not None:
+        notes.append(compact(action["value"], 120))
+    name = f"{indent}{action['place']}".ljust(width)
+    yield f"{name}  {word(action['state'], width=9)}  {span(action['duration']):>7}  {'; '.join(notes)}".rstrip()
+
+
+def _indent(action: Mapping[str, Any]) -> int:
+    return 2 * (int(action["place"].count("/")) + int(action["place"].endswith("]")))

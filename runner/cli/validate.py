@@ -1,0 +1,81 @@
+"""
+`runner validate [PATH]…`: every error of every file, as editors link them; nothing is run and no daemon is asked.
+
+    files or folders ──► load_text of each, neighbours of a folder together ──► file:line:column: path: message
+"""
+
+import os
+from pathlib import Path
+
+import click
+from msgspec.structs import replace
+
+from runner.cli.options import config_option, json_option, load_settings
+from runner.cli.output import json_lines, word
+from runner.definitions.catalog import EMPTY, build
+from runner.definitions.folder import read, scan
+from runner.definitions.load import load_text
+from runner.definitions.source import MAX_FILE_SIZE
+from runner.definitions.specs import Specs
+from runner.errors import DefinitionError, Problem, UsageError
+from runner.executors import action_types
+
+
+@click.command(short_help="Check workflow files: every error with file, line and column.")
+@click.argument("paths", metavar="[PATH]…", nargs=-1, type=click.Path(path_type=Path))
+@config_option
+@json_option
+@click.pass_context
+def validate(context: click.Context, *, paths: tuple[Path, ...], config: Path | None, as_json: bool) -> None:
+    """
+    Check files, or all files of folders; by default the workflows folder. Exit status 1 if any has an error.
+
+    What stands in a folder is checked together: names, calls of other workflows. A file that is named is checked alone.
+    """
+    places = paths or (load_settings(config).settings.server.workflows,)
+    types = action_types()
+    checked = 0
+    problems: list[Problem] = []
+    for place in places:
+        count, found = _of_folder(place, types) if place.is_dir() else (1, _of_file(place, types))
+        checked += count
+        problems += found
+    errors = sum(problem.severity == "error" for problem in problems)
+    if as_json:
+        json_lines(problems)
+    else:
+        for problem in problems:
+            click.echo(f"{problem}" if problem.severity == "error" else f"{problem} ({word('warning')})")
+        click.echo(f"{_number(checked, 'file')} checked, {_number(errors, 'error')}", err=True)
+    context.exit(1 if errors else 0)
+
+
+def _of_file(path: Path, types: Specs) -> tuple[Problem, ...]:
+    """What is wrong with one file, whatever stands beside it. Raises UsageError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return load_text(file.read(MAX_FILE_SIZE + 1), str(path), types).problems
+    except DefinitionError as error:
+        return error.problems
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _of_folder(folder: Path, types: Specs) -> tuple[int, list[Problem]]:
+    """How many files a folder has, and what is wrong with them and between them. Raises UsageError."""
+    try:
+        read_files = {name: read(folder, name, signature) for name, signature in scan(folder).items()}
+    except OSError as error:
+        raise _unreadable(folder, error) from None
+    files = {name: content for name, content in read_files.items() if content is not None}
+    catalog = build(EMPTY, files, types)
+    return len(files), [replace(each, file=os.path.normpath(folder / each.file)) for each in catalog.problems]
+
+
+def _unreadable(path: Path, error: Exception) -> UsageError:
+    reason = error.strerror if isinstance(error, OSError) else "that is no path"
+    return UsageError(f"{path} cannot be read: {reason}")
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
