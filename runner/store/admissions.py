@@ -13,12 +13,12 @@ from typing import Any
 
 import msgspec
 
-from runner.events import Parent
 from runner.ports import Admission, Admitted, Claimed
 from runner.store.admission import Decision, Lane, decide, joined, lane_of
 from runner.store.appends import Appends
 from runner.store.fence import old_boot
 from runner.store.lanes import Lanes
+from runner.store.rows import claimed
 from runner.store.statements import listed, load, with_rows
 
 
@@ -100,12 +100,6 @@ class Admissions:
         dedupe = [(workflow, key, run, until) for (workflow, key), (run, until) in firsts.items()]
         with_rows(connection, self._sql["dedupe"], dedupe)
         self._appends.apply(connection, [asked.first for asked, _ in accepted])
-
-
-def claimed(row: Sequence[Any]) -> Claimed:
-    """A row of `id, workflow, revision, parent, parent_place, parent_depth, waiting`."""
-    run, workflow, revision, parent, place, depth, waiting = row
-    return Claimed(run, workflow, revision, None if parent is None else Parent(parent, place, depth), bool(waiting))
 
 
 def _row(asked: Admission, decision: Decision) -> tuple[Any, ...]:

@@ -1,7 +1,7 @@
 """
 What the engine asks on its way: few rows, each found by an index, read on the event loop itself.
 
-    last · due · next_due · waiting_for · definition        10 to 30 µs each; through a thread each would cost 300
+    run · last · due · next_due · waiting_for · definition        10 to 30 µs each; through a thread each would cost 300
 
 A connection of its own that only reads; in WAL mode neither it nor the writer waits for the other. Lists for people are
 `runner.store.reads`. Called by `runner.store.sqlite`.
@@ -16,8 +16,9 @@ import msgspec
 
 from runner.definitions.model import Workflow
 from runner.errors import StoreError, StoreFormatError
-from runner.ports import Due, Last
+from runner.ports import Due, Last, RunRow
 from runner.store.journal import journal_row, last_output
+from runner.store.rows import run_row
 from runner.store.statements import load
 
 MOST_DEFINITIONS: Final = 256
@@ -57,6 +58,12 @@ class Lookups:
             return Last(None, None, None, failures)
         newest_first = self._connection.execute(self._sql["journal_backwards"], (run,))
         return Last(run, started_at, last_output(journal_row(run, *each) for each in newest_first), failures)
+
+    def run(self, run: str) -> RunRow | None:
+        """One run by its whole id."""
+        statement = self._sql["run"].replace("{row}", self._sql["row"])
+        row = self._connection.execute(statement, (run,)).fetchone()
+        return None if row is None else run_row(row)
 
     def due(self, before: float, most: int) -> Sequence[Due]:
         """Parked places whose time has come, earliest first."""

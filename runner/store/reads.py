@@ -13,9 +13,9 @@ import aiosqlite
 
 from runner.errors import StoreError
 from runner.ports import Claimed, JournalRow, RunFilter, RunRow
-from runner.store.admissions import claimed
 from runner.store.bounds import PREFIX
 from runner.store.journal import journal_row
+from runner.store.rows import claimed, run_row
 from runner.store.statements import load, page
 
 
@@ -29,7 +29,7 @@ class Reads:
     async def find(self, wanted: RunFilter) -> Sequence[RunRow]:
         """Runs for a list, newest first."""
         statement, values = page(self._sql, wanted)
-        return [_run_row(row) for row in await self._all(statement, values)]
+        return [run_row(row) for row in await self._all(statement, values)]
 
     async def get(self, run: str) -> RunRow | None:
         """One run, by its id or by an unambiguous prefix of it."""
@@ -37,7 +37,7 @@ class Reads:
         if not rows and len(run) >= PREFIX:
             after = run + "\U0010ffff"
             rows = await self._all(self._sql["run_by_prefix"].replace("{row}", self._sql["row"]), (run, after))
-        return _run_row(rows[0]) if len(rows) == 1 else None
+        return run_row(rows[0]) if len(rows) == 1 else None
 
     async def read(self, run: str) -> Sequence[JournalRow]:
         """The run's whole journal in order. Raises StoreFormatError."""
@@ -61,9 +61,3 @@ class Reads:
 
     async def _all(self, statement: str, values: Sequence[Any]) -> Sequence[tuple[Any, ...]]:
         return [tuple(row) for row in await self._connection.execute_fetchall(statement, values)]
-
-
-def _run_row(row: Sequence[Any]) -> RunRow:
-    """A row of the columns that `row` names in lookups.sql."""
-    run = dict(zip(RunRow.__struct_fields__, row, strict=True))
-    return RunRow(**{**run, "waiting": bool(run["waiting"])})

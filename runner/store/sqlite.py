@@ -102,7 +102,7 @@ class SqliteStore:
     async def get(self, run: str) -> RunRow | None:
         """One run, by its id or by an unambiguous prefix of it."""
         await self._writer.written()
-        return await self._reads.get(run)
+        return self._lookups.run(run) or await self._reads.get(run)
 
     async def live(self) -> Sequence[Claimed]:
         """Runs that are neither queued nor ended, oldest first."""

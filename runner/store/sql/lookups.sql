@@ -78,9 +78,11 @@ select run, place, due from parked where due <= ? order by due, run, place limit
 select min(due) from parked where due is not null;
 
 -- name: waiting_for_child
+-- Places that wait for the end of a run.
 select run, place, due from parked where child = ? order by run, place;
 
 -- name: waiting_for_callback
+-- Places that wait for an answer.
 select run, place, due from parked where callback = ? order by run, place;
 
 -- name: counts
