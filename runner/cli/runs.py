@@ -4,7 +4,7 @@
 What is shown comes from the masked journal, so no secret can stand in it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +18,9 @@ from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import compact, json_lines, one_line, span, table, when, word
 from runner.errors import RefusedError
 from runner.web.lookups import list_runs, run_filter, show_run
+
+_MOST_ITEMS = 20
+"""Items of a `for_each` that are shown one by one."""
 
 _HEAD = ("RUN", "WORKFLOW", "STATE", "STARTED", "TOOK", "")
 
@@ -59,7 +62,7 @@ def list_command(
 @config_option
 @json_option
 def show_command(*, run: str, config: Path | None, as_json: bool) -> None:
-    """Show one run: each action with state, attempts, error, value. RUN is an id, or at least 6 characters of its start."""
+    """Show one run: each action with state, attempts, error, value. RUN is an id, or the first 6 characters or more."""
     settings = load_settings(config).settings
 
     def otherwise() -> Iterator[Any]:
@@ -100,9 +103,19 @@ def _shown(run: Mapping[str, Any]) -> Iterator[str]:
     if run["output"] is not None:
         yield f"output    {compact(run['output'], 1000)}"
     yield ""
-    width = max((_indent(each) + len(each["place"]) for each in run["actions"]), default=0)
-    for action in run["actions"]:
+    actions = list(_telling(run["actions"]))
+    width = max((_indent(each) + len(each["place"]) for each in actions), default=0)
+    for action in actions:
         yield from _action(action, width)
+
+
+def _telling(actions: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """All of them, but of a long `for_each` only what went wrong or still goes on; the counts say the rest."""
+    long = {each["place"] for each in actions if sum((each.get("items") or {}).values()) > _MOST_ITEMS}
+    for action in actions:
+        inside = any(action["place"].startswith(f"{place}[") for place in long)
+        if not (inside and action["state"] in {"succeeded", "skipped"}):
+            yield action
 
 
 def _action(action: Mapping[str, Any], width: int) -> Iterator[str]:

@@ -17,7 +17,7 @@ import anyio
 
 from runner.daemon.catalogs import open_catalogs
 from runner.daemon.root import known_types, open_confidential, open_engine, open_runs, system_clock
-from runner.daemon.service import run_loop, watch_signals
+from runner.daemon.service import run_process, watch_signals
 from runner.ports import Admission, Admitted, Claimed, Due, Store
 from runner.settings import Loaded
 from runner.web.lines import AcceptedLine, AnyLine, RunRequest
@@ -54,7 +54,7 @@ class OwnRuns:
 
 def run_alone(loaded: Loaded, request: RunRequest, take: Callable[[AnyLine], None]) -> None:
     """Carry the run out and hand each line to `take`. Raises RunnerError where it is not accepted."""
-    run_loop(lambda: _main(loaded, request, take))
+    run_process(lambda: _main(loaded, request, take))
 
 
 async def _main(loaded: Loaded, request: RunRequest, take: Callable[[AnyLine], None]) -> None:
@@ -66,7 +66,7 @@ async def _main(loaded: Loaded, request: RunRequest, take: Callable[[AnyLine], N
         catalogs = await stack.enter_async_context(open_catalogs(settings, known_types(), clock))
         own = cast("Store", OwnRuns(store))
         engine = await stack.enter_async_context(
-            open_engine(settings, clock, confidential=confidential, store=own, catalogs=catalogs, own_ports=())
+            open_engine(settings, clock, confidential=confidential, store=own, catalogs=catalogs)
         )
         async with anyio.create_task_group() as tasks:
             accepted: list[str] = []

@@ -28,7 +28,6 @@ from runner.executors import action_types
 from runner.ports import ActionType, Executor, ExecutorLimits, Sealer, Store
 from runner.redaction import Redactor
 from runner.secrets.environment import Environment
-from runner.secrets.hardening import harden
 from runner.secrets.keys import parse
 from runner.secrets.masking import Masking
 from runner.secrets.master_key import read_master_key
@@ -75,11 +74,10 @@ async def open_confidential(
     settings: Settings, environ: Mapping[str, str], clock: Clock, *, level: str
 ) -> AsyncIterator[Confidential]:
     """
-    Harden the process, start the log, open the vault.
+    Start the log, open the vault, know what has to be masked.
 
     Raises SettingsError, VaultKeyError, VaultTamperedError, SecretError.
     """
-    harden()
     redactor = Redactor()
     log.configure(level, settings.log.format, redactor, sys.stderr)
     dashboard, key_path = settings.dashboard, settings.sqlite.key_path
@@ -137,12 +135,17 @@ async def open_engine(
     confidential: Confidential,
     store: Store,
     catalogs: Catalogs,
-    own_ports: Sequence[int],
+    ports: Sequence[int] = (),
 ) -> AsyncIterator[Engine]:
-    """The dispatcher with everything it needs; it has recovered nothing yet."""
+    """
+    The dispatcher with everything it needs; it has recovered nothing yet.
+
+    `ports` are those that are listened on: the triggers' port, which actions may call, and the dashboard's, which none
+    may.
+    """
     news = News()
     types = catalogs.types
-    async with open_executors(types, settings, own_ports) as executors:
+    async with open_executors(types, settings, ports[1:]) as executors:
         services = Services(
             clock=clock,
             store=store,
@@ -150,7 +153,7 @@ async def open_engine(
             sealer=confidential.sealer,
             redactor=confidential.redactor,
             sink=Sink(news, log.get("runner.runs")),
-            callbacks=Addresses(_base(settings, own_ports), confidential.sealer),
+            callbacks=Addresses(_base(settings, ports), confidential.sealer),
             types=types,
             executors=executors,
             limits=engine_limits(settings),
@@ -188,6 +191,6 @@ def _resolved(folders: Sequence[Path]) -> list[str]:
     return [os.path.realpath(folder) for folder in folders]
 
 
-def _base(settings: Settings, own_ports: Sequence[int]) -> str:
-    port = own_ports[0] if own_ports else settings.server.port
+def _base(settings: Settings, ports: Sequence[int]) -> str:
+    port = ports[0] if ports else settings.server.port
     return settings.dashboard.public_url.rstrip("/") or f"http://127.0.0.1:{port}"

@@ -22,6 +22,7 @@ from runner.daemon.catalogs import Catalogs, open_catalogs
 from runner.daemon.root import Engine, known_types, open_confidential, open_engine, open_runs, system_clock
 from runner.errors import RunnerError, SettingsError
 from runner.ports import Store
+from runner.secrets.hardening import harden
 from runner.settings import Loaded, Settings
 from runner.web.asgi import listen_tcp, listen_unix, make_runtime_folder, serve
 from runner.web.control import control_app
@@ -39,11 +40,14 @@ def start(loaded: Loaded, *, dashboard: bool) -> None:
 
     Raises RunnerError where it cannot start.
     """
-    run_loop(lambda: _main(loaded, dashboard=dashboard))
+    run_process(lambda: _main(loaded, dashboard=dashboard))
 
 
-def run_loop(main: Callable[[], Awaitable[None]]) -> None:
-    """Run `main` on uvloop; of the errors that task groups gather the one of ours is raised alone."""
+def run_process(main: Callable[[], Awaitable[None]]) -> None:
+    """
+    Harden this process and run `main` on uvloop; of the errors that task groups gather the one of ours is raised alone.
+    """
+    harden()
     try:
         anyio.run(main, backend="asyncio", backend_options={"use_uvloop": True})
     except BaseExceptionGroup as group:
@@ -131,7 +135,7 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         ports = [listener.getsockname()[1] for listener in listeners]
         catalogs = await stack.enter_async_context(open_catalogs(settings, known_types(), clock))
         engine = await stack.enter_async_context(
-            open_engine(settings, clock, confidential=confidential, store=store, catalogs=catalogs, own_ports=ports)
+            open_engine(settings, clock, confidential=confidential, store=store, catalogs=catalogs, ports=ports)
         )
         service = Service(settings, store, engine, ports)
         app = control_app(engine.running, store, catalogs.documents, service.reasons)

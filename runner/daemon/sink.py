@@ -29,6 +29,8 @@ class Sink:
                 log.debug("attempt started", run=run, workflow=workflow, action=event.place, attempt=event.attempt)
             case Finished(outcome="succeeded"):
                 log.debug("attempt succeeded", run=run, workflow=workflow, action=event.place, attempt=event.attempt)
+            case Finished(outcome="cancelled"):
+                log.debug("attempt cancelled", run=run, workflow=workflow, action=event.place, attempt=event.attempt)
             case Finished():
                 self._failed(run, workflow, event)
             case Settled(state="failed", error=error) if error is not None:

@@ -35,6 +35,8 @@ from runner.events import (
 )
 
 _ITEM: Final = re.compile(r"(.*)\[(\d+)\]")
+_ATTEMPT: Final = re.compile(r"~\d+$")
+_STEP: Final = re.compile(r"\[\d+\]|/[^/\[~]+")
 _OUTCOMES: Final[dict[str, ActionState]] = {
     "succeeded": "succeeded",
     "failed": "failed",
@@ -139,9 +141,11 @@ class Timeline:
         return counts
 
     def all_lines(self) -> list[Line]:
-        """The lines so far, and those of the file's own actions that have not begun or never will."""
+        """The lines so far, each below the one around it, then the file's own actions that have not begun."""
+        order = {place: number for number, place in enumerate(self.lines)}
+        begun = sorted(self.lines.values(), key=lambda line: [order.get(place, -1) for place in _around(line.place)])
         if self._workflow is None:
-            return list(self.lines.values())
+            return begun
         body = self._workflow.body
         named = [*body.actions, *(body.on_failure if self.phase == "on_failure" else ())]
         named += body.finally_ if self.phase == "finally" else ()
@@ -150,7 +154,7 @@ class Timeline:
         types = {action.id: action.type for action in (*body.actions, *body.on_failure, *body.finally_)}
         for line in self.lines.values():
             line.type = line.type or types.get(line.place, "")
-        return [*self.lines.values(), *missing]
+        return [*begun, *missing]
 
     def _line(self, place: str, at: float) -> Line:
         line = self.lines.get(place)
@@ -195,3 +199,9 @@ class Timeline:
             return
         line.value, line.error, line.ended_at = event.value, event.error, event.at
         self._move(line, event.state)
+
+
+def _around(place: str) -> list[str]:
+    """`poll~2/each[3]/ask` → `poll`, `poll~2/each`, `poll~2/each[3]`, and the place itself."""
+    ends = [match.start() for match in _STEP.finditer(place)]
+    return [_ATTEMPT.sub("", place[:end]) for end in ends] + [place]
