@@ -5,6 +5,7 @@ The `config` of the types that the engine decides itself: `set`, `group`, `stop`
 against the models, and the engine may read rendered configs with them (`fields.decode`).
 """
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -18,6 +19,8 @@ from runner.definitions.specs import WrittenConfig
 from runner.errors import Problem
 
 BUILTIN_TYPES: Final = ("set", "group", "stop", "wait", "workflow")
+
+WORKFLOW_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 ConfigModel = type[msgspec.Struct]
 
@@ -67,6 +70,13 @@ def _check_wait(config: WrittenConfig) -> Iterable[Problem]:
         yield Problem(message="expected a timestamp such as 2026-01-31T09:00:00+01:00, with its zone", path="until")
 
 
+def _check_call(config: WrittenConfig) -> Iterable[Problem]:
+    if not WORKFLOW_NAME.fullmatch(config.raw["name"]):
+        yield Problem(
+            message="expected a workflow's name, written out: calls in a circle are found at load", path="name"
+        )
+
+
 def _is_timestamp(text: str) -> bool:
     try:
         return datetime.fromisoformat(text).tzinfo is not None
@@ -87,6 +97,6 @@ BUILTIN_SPECS: Final = {
     for spec in (
         BuiltinType("stop", StopConfig),
         BuiltinType("wait", WaitConfig, _check_wait),
-        BuiltinType("workflow", WorkflowCall),
+        BuiltinType("workflow", WorkflowCall, _check_call),
     )
 }

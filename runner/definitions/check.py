@@ -61,17 +61,21 @@ class _Check:
         self.specs = specs
         self.references = References(findings)
         self.placed = list(every_action(workflow.body))
+        self.orders = {path: order_of(actions) for path, actions in _every_phase(workflow.body, ())}
         self.names = FileNames(
             inputs=workflow.inputs,
             vars=workflow.vars,
-            holders={action.id: holders for action, _, holders in self.placed},
             actions={action.id: action for action, _, _ in self.placed},
+            holders={action.id: holders for action, _, holders in self.placed},
+            phases={action.id: str(path[-2]) for action, path, _ in self.placed},
+            before={name: before for order in self.orders.values() for name, before in order.before.items()},
             parameters=_parameters(workflow),
         )
 
     def file(self) -> None:
         workflow = self.workflow
         self.ids()
+        self.stops()
         constants = Sight(self.names, CONSTANTS)
         for name, value in workflow.vars.items():
             self.references.check(value, constants, ("vars", name))
@@ -104,11 +108,19 @@ class _Check:
             path = self.placed[MAX_ACTIONS][1]
             self.findings.at(path, f"a workflow has at most {MAX_ACTIONS} actions, this one has {len(self.placed)}")
 
+    def stops(self) -> None:
+        """A run cannot be ended by one item of several."""
+        for action, path, holders in self.placed:
+            loop = next((name for name in (*holders, action.id) if self.names.actions[name].loops), None)
+            if action.type == "stop" and loop is not None:
+                message = f"stop would end the run in the middle of the for_each of {loop}: put it after the loop"
+                self.findings.at((*path, "type"), message)
+
     def body(self, body: Body, path: Path, outer: Sight) -> None:
         """`outer` is what its own actions see besides each other."""
         ran = outer.ran
         for phase, actions in phases(body):
-            order = order_of(actions)
+            order = self.orders[*path, phase]
             self.needs(actions, order, (*path, phase))
             for index, action in enumerate(actions):
                 seen = ran | order.before.get(action.id, frozenset())
@@ -168,6 +180,15 @@ class _Check:
             spec = self.specs.get(action.type)
             kinds = leaf_kinds(action.config, spec.config if spec else None)
             self.references.check(action.config, within, (*path, "config"), kinds)
+
+
+def _every_phase(body: Body, path: Path) -> Iterator[tuple[Path, tuple[Action, ...]]]:
+    """Each list of actions of a file with its key path."""
+    for phase, actions in phases(body):
+        yield (*path, phase), actions
+        for index, action in enumerate(actions):
+            if action.body is not None:
+                yield from _every_phase(action.body, (*path, phase, index, "config"))
 
 
 def _at(outer: Sight, ran: frozenset[str], own: str) -> Sight:

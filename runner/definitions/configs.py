@@ -11,7 +11,7 @@ from typing import Any
 
 from runner.definitions.findings import Findings
 from runner.definitions.hints import TRIGGER_WORDS, TYPE_WORDS, unknown_word
-from runner.definitions.kinds import fields_of, leaf_kinds
+from runner.definitions.kinds import fields_of, leaf_kinds, texts
 from runner.definitions.nodes import Node
 from runner.definitions.paths import Path, parse
 from runner.definitions.shape import FAILED, Hint, Shape, constant
@@ -20,7 +20,6 @@ from runner.definitions.trigger_checks import check_trigger
 from runner.definitions.triggers import TRIGGER_MODELS
 from runner.definitions.written import WrittenAction
 from runner.errors import Problem
-from runner.expressions.template import LeafKind
 
 
 class Configs:
@@ -72,7 +71,10 @@ class Configs:
     def checked(self, spec: ActionSpec, raw: Any, path: Path) -> None:
         """The package's own checks, their places mapped to the file's."""
         kinds = leaf_kinds(raw, spec.config)
-        for problem in spec.check(WrittenConfig(raw, frozenset(_templates(raw, (), kinds)))):
+        templates = frozenset(
+            text.path for text in texts(raw, kinds) if text.computed and (text.later or constant(text.text) is FAILED)
+        )
+        for problem in spec.check(WrittenConfig(raw, templates)):
             place = (*path, *parse(problem.path))
             offset = self.offset(place, problem)
             self.findings.at(place, problem.message, offset=offset, severity=problem.severity)
@@ -130,12 +132,3 @@ class Configs:
         if key in fields_of(WrittenAction) and key != "config":
             return f"{key} is an engine key: write it beside config, not in it"
         return None
-
-
-def _templates(raw: Any, path: Path, kinds: dict[Path, LeafKind]) -> list[Path]:
-    """The paths of the texts that are no constants."""
-    if isinstance(raw, str):
-        kind = kinds.get(path, "template")
-        return [path] if kind in ("expression", "deferred") or (kind != "literal" and constant(raw) is FAILED) else []
-    items = raw.items() if isinstance(raw, dict) else enumerate(raw) if isinstance(raw, list) else ()
-    return [found for step, item in items for found in _templates(item, (*path, step), kinds)]

@@ -71,6 +71,7 @@ TYPE_WORDS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("assign", "transform", "map", "variables", "pass"), "set"),
     **dict.fromkeys(("return", "end", "exit", "fail", "abort"), "stop"),
 }
+_CODE: Final = frozenset({"shell", "script", "bash", "command", "exec", "python", "javascript", "code", "function"})
 
 TRIGGER_WORDS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("cron", "interval", "timer", "every"), "schedule"),
@@ -92,6 +93,8 @@ def unknown_key(key: str, known: Iterable[str], words: Mapping[str, str]) -> str
 def unknown_word(word: str, known: Iterable[str], words: Mapping[str, str], what: str) -> str:
     """The sentence about a type that nobody brings."""
     known = sorted(known)
+    if word in _CODE:
+        return f"unknown {what} {_quoted(word)}: there is no code to run; http and sql act, expressions compute"
     if words.get(word) in known:
         return f"unknown {what} {_quoted(word)}: write {words[word]}"
     return f"unknown {what} {_quoted(word)}{suggestion(word, known)} (known: {', '.join(known)})"

@@ -7,8 +7,10 @@ How each text of a config is compiled, read off the model's types.
 text that is not named is a template. `literal=True` reads a model whose plain fields are no templates: triggers.
 """
 
+from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import inspect as mi
@@ -23,6 +25,9 @@ _FIXED: Final[dict[type, LeafKind]] = {
     Statement: "statement",
     Text: "template",
 }
+
+
+NO_KINDS: Final[Mapping[Path, LeafKind]] = MappingProxyType({})
 
 
 @cache
@@ -40,7 +45,7 @@ def fields_of(model: type[msgspec.Struct]) -> dict[str, mi.Field]:
 
 
 def leaf_kinds(raw: Any, model: type[msgspec.Struct] | None, *, literal: bool = False) -> dict[Path, LeafKind]:
-    """The kind of each text in `raw` that is no plain template, by its path. `model` None: any value, all templates."""
+    """The kinds in `raw` that are no plain template, by path. `model` None: any value, all templates."""
     kinds: dict[Path, LeafKind] = {}
     if model is not None:
         _Walk(kinds, literal=literal).value(raw, type_of(model), ())
@@ -83,6 +88,44 @@ def parts(raw: Any, info: mi.Type) -> list[tuple[str | int, Any, mi.Type]] | Non
     return None
 
 
+class WrittenText(NamedTuple):
+    """A text of a config; `computed` where it is no literal, `later` where an executor computes it over `$this`."""
+
+    path: Path
+    text: str
+    kind: LeafKind
+    later: bool
+
+    @property
+    def computed(self) -> bool:
+        """Whether it has a reference or an expression in it, as far as can be told without compiling."""
+        return self.kind in ("expression", "deferred") or (self.kind != "literal" and has_marks(self.text))
+
+
+def has_marks(text: str) -> bool:
+    """Whether a text may hold a reference or an expression."""
+    return "$" in text or "{{" in text
+
+
+def texts(raw: Any, kinds: Mapping[Path, LeafKind] = NO_KINDS, path: Path = ()) -> Iterator[WrittenText]:
+    """Every text in a value with the kind that it is compiled as, those handed down from above included."""
+    return _texts(raw, kinds, path, "template", later=False)
+
+
+def _texts(
+    raw: Any, kinds: Mapping[Path, LeafKind], path: Path, kind: LeafKind, *, later: bool
+) -> Iterator[WrittenText]:
+    kind = kinds.get(path, kind)
+    later = later or kind == "deferred"
+    if isinstance(raw, str):
+        yield WrittenText(path, raw, kind, later)
+        return
+    below: LeafKind = kind if kind in ("literal", "statement") else "template"
+    items = raw.items() if isinstance(raw, dict) else enumerate(raw) if isinstance(raw, list | tuple) else ()
+    for step, item in items:
+        yield from _texts(item, kinds, (*path, step), below, later=later)
+
+
 class _Walk:
     def __init__(self, kinds: dict[Path, LeafKind], *, literal: bool) -> None:
         self.kinds = kinds
@@ -93,7 +136,7 @@ class _Walk:
         if isinstance(info, mi.Metadata):
             leaf = (info.extra or {}).get("leaf")
             if leaf:
-                self.mark(raw, path, leaf if isinstance(raw, str) or leaf == "literal" else "template")
+                self.mark(raw, path, "template" if leaf == "expression" and not isinstance(raw, str) else leaf)
             else:
                 self.value(raw, info.type, path)
         elif isinstance(info, mi.CustomType):
@@ -112,13 +155,6 @@ class _Walk:
         return "literal" if self.literal else "template"
 
     def mark(self, raw: Any, path: Path, kind: LeafKind) -> None:
-        if kind == "template":
-            return
-        if isinstance(raw, str):
+        """Compiling hands a kind down to what lies below, so the outermost place is named."""
+        if kind != "template" and isinstance(raw, str | dict | list):
             self.kinds[path] = kind
-        elif isinstance(raw, dict):
-            for key, item in raw.items():
-                self.mark(item, (*path, key), kind)
-        elif isinstance(raw, list):
-            for index, item in enumerate(raw):
-                self.mark(item, (*path, index), kind)

@@ -15,9 +15,16 @@ from msgspec import inspect as mi
 
 from runner.definitions.fields import Condition, CustomField, Duration, Size, Text
 from runner.expressions.nearest import suggestion
-from runner.expressions.template import Deferred, Statement
+from runner.expressions.scope import MappingScope
+from runner.expressions.template import Deferred, Statement, compile_all
 
 _SHOWN: Final = 40
+_TYPE_WORDS: Final = {
+    **dict.fromkeys(("text", "str", "date", "datetime", "enum"), "string"),
+    **dict.fromkeys(("float", "decimal", "double"), "number"),
+    **dict.fromkeys(("dict", "map", "mapping", "json"), "object"),
+    **dict.fromkeys(("list", "tuple"), "array"),
+}
 _TRUTH: Final = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _KINDS: Final[dict[type, str]] = {
     Condition: "an expression",
@@ -70,7 +77,11 @@ def _cure(value: Any, info: mi.Type) -> str:
         return f": write {value}s" if value >= 0 else ""
     if not isinstance(value, str | list | dict) and (isinstance(info, mi.StrType) or kind in (Text, Statement)):
         return ": quote it"
+    if isinstance(value, str) and isinstance(info, mi.ListType | mi.VarTupleType):
+        return ": write it as a list, [ … ]"
     if isinstance(value, str) and isinstance(info, mi.LiteralType):
+        if (word := _TYPE_WORDS.get(value)) in info.values:
+            return f": write {word}"
         return suggestion(value, map(str, info.values))
     return ""
 
@@ -127,7 +138,7 @@ def _custom(value: Any, info: Any) -> Any:
     if kind is Size:
         return Size.parse(value)
     if isinstance(kind, CustomField):
-        return kind.parse(_stand_ins(value, kind.leaf_kind(value)))
+        return _own_kind(value, kind)
     raise TypeError(f"a model's field has the type {kind.__name__}, which no file can hold")
 
 
@@ -137,18 +148,14 @@ def _text_kind(value: Any, info: mi.Type) -> str:
     return value
 
 
-def _stand_ins(value: Any, kind: str) -> Any:
-    """The value in the form that it will have when rendered: an empty `Deferred` or `Statement` for each such text."""
-    if isinstance(value, str) and kind in _STANDING_IN:
-        return _STANDING_IN[kind].__new__(_STANDING_IN[kind])
-    if isinstance(value, list):
-        return [_stand_ins(item, kind) for item in value]
-    if isinstance(value, dict):
-        return {key: _stand_ins(item, kind) for key, item in value.items()}
-    return value
+def _own_kind(value: Any, kind: Any) -> Any:
+    """A package's own kind, made as it will be when rendered; a wrong expression is told where it is compiled."""
+    leaf = kind.leaf_kind(value)
+    if leaf == "deferred" and isinstance(value, str | list | dict):
+        template, _ = compile_all(value, {(): leaf})
+        return value if template is None else kind.parse(template.evaluate(MappingScope({})).value)
+    return value if leaf in ("expression", "statement") else kind.parse(value)
 
-
-_STANDING_IN: Final[dict[str, Any]] = {"deferred": Deferred, "statement": Statement}
 
 _READERS: Final[dict[type[mi.Type], Callable[[Any, Any], Any]]] = {
     mi.AnyType: lambda value, _: value,

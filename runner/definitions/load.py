@@ -8,13 +8,12 @@ What can be read is read and stand-ins take the place of the rest, so that one m
 watcher and `runner validate` call `load_text`; it does no I/O and knows types only as specs.
 """
 
-import re
 from pathlib import PurePath
 from typing import Any, Final, cast
 
 import msgspec
 
-from runner.definitions.builtins import BUILTIN_SPECS
+from runner.definitions.builtins import BUILTIN_SPECS, WORKFLOW_NAME
 from runner.definitions.check import check
 from runner.definitions.configs import Configs
 from runner.definitions.findings import Findings
@@ -28,7 +27,6 @@ from runner.definitions.written import WORDS, WrittenAction, WrittenBody, Writte
 from runner.definitions.yaml import read_yaml
 from runner.errors import DefinitionError, Problem
 
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _NAME_WORDS: Final = "a name of small letters, digits, _ and -, as in sync-orders"
 
 
@@ -98,11 +96,11 @@ class _File:
 
     def name(self, written: WrittenFile, file: str) -> str:
         if written.name is not None:
-            if not _NAME.fullmatch(written.name):
+            if not WORKFLOW_NAME.fullmatch(written.name):
                 self.findings.at(("name",), f"expected {_NAME_WORDS}")
             return written.name
         stem = PurePath(file).stem
-        if not _NAME.fullmatch(stem) and not self.findings.has(("name",)):
+        if not WORKFLOW_NAME.fullmatch(stem) and not self.findings.has(("name",)):
             self.findings.at(
                 (), f"the file's name gives no workflow's name: expected {_NAME_WORDS}; write name: at the top"
             )

@@ -7,17 +7,14 @@ Each text is compiled by itself, so that one mistake hides no other. `runner.def
 says what is seen where; the compiled templates are dropped, since who runs a workflow compiles it anew.
 """
 
-import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
 from runner.definitions.findings import Findings
+from runner.definitions.kinds import NO_KINDS, texts
 from runner.definitions.paths import Path
 from runner.definitions.sight import Sight
 from runner.expressions.template import LeafKind, Reference, compile_all
-
-_MARKS: Final = re.compile(r"\$|\{\{")
-_PLAIN: Final = (None, "template", "statement")
 
 
 class References:
@@ -31,33 +28,21 @@ class References:
     ) -> list[Reference]:
         """Tell every problem of the texts in `value`, which stands at `path` in the file; give the references named."""
         named: list[Reference] = []
-        deferred = sight.also("this")
-        for leaf, text in _texts(value, ()):
-            kind = kinds.get(leaf) if kinds else None
-            if kind == "literal" or (kind in _PLAIN and not _MARKS.search(text)):
+        with_this = sight.also("this")
+        for text in texts(value, kinds or NO_KINDS):
+            if not text.computed:
                 continue
-            template, errors = compile_all(text, {(): kind} if kind else None)
+            template, errors = compile_all(text.text, {(): text.kind})
             for error in errors:
-                self.findings.at((*path, *leaf), str(error), offset=error.offset)
+                self.findings.at((*path, *text.path), str(error), offset=error.offset)
             for use in template.uses if template else ():
                 named.append(use.reference)
-                message = (deferred if kind == "deferred" else sight).problem(use.reference)
+                message = (with_this if text.later else sight).problem(use.reference)
                 if message:
-                    self.findings.at((*path, *leaf), message, offset=use.offset)
+                    self.findings.at((*path, *text.path), message, offset=use.offset)
         return named
-
-
-def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _texts(item, (*path, key))
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from _texts(item, (*path, index))
 
 
 def may_be_template(value: Any) -> bool:
     """Whether any text in a value may hold a reference or an expression, so that only a run can tell what it is."""
-    return any(_MARKS.search(text) for _, text in _texts(value, ()))
+    return any(text.computed for text in texts(value))

@@ -9,7 +9,6 @@ action, where a text with a reference or `{{ }}` may stand for any value, and on
 `runner.definitions.check`'s.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -18,7 +17,7 @@ from msgspec import inspect as mi
 from runner.definitions.fields import CustomField
 from runner.definitions.findings import Findings
 from runner.definitions.hints import unknown_key
-from runner.definitions.kinds import fields_of, narrow, type_of
+from runner.definitions.kinds import fields_of, has_marks, narrow, texts, type_of
 from runner.definitions.leaves import mismatch, read_leaf
 from runner.definitions.nodes import Node
 from runner.definitions.paths import Path
@@ -31,12 +30,10 @@ FAILED: Final = object()
 Hint = Callable[[str], str | None]
 """A sentence about an unknown key; None where there is nothing special to say of it, "" where it is no mistake."""
 
-_MARKS: Final = re.compile(r"\$|\{\{")
-
 
 def constant(text: str) -> Any:
     """The value of a text that holds no reference and no expression, or FAILED where it does."""
-    if not _MARKS.search(text):
+    if not has_marks(text):
         return text
     template, _ = compile_all(text, None)
     if template is None or not template.is_constant:
@@ -155,10 +152,7 @@ class Shape:
 
 
 def _any_template(value: Any) -> bool:
-    if isinstance(value, str):
-        return constant(value) is FAILED
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(map(_any_template, items))
+    return any(constant(text.text) is FAILED for text in texts(value))
 
 
 def _stand_in(info: mi.Type) -> Any:

@@ -43,24 +43,26 @@ _WHERE: Final = {
     "action": "no action has run yet when this is computed",
     "input": "the run has no inputs yet when this is computed",
     "run": "there is no run yet when this is computed",
-    "vars": "a constant may name $env, $secret and $input, no other constant",
-    "trigger": "a constant may name $env, $secret and $input",
-    "last": "a constant may name $env, $secret and $input",
+    "last": "the last run is not known yet when this is computed",
 }
+_CONSTANT: Final = "a constant may name $env, $secret and $input, nothing of a run and no other constant"
 _SCALARS: Final = frozenset({"string", "integer", "number", "boolean"})
 
 
 class FileNames(msgspec.Struct, frozen=True):
     """
-    Everything that a file declares. `holders` says where an id stands: the ids of the groups around it.
+    Everything that a file declares.
 
-    `parameters` are the `{name}` parts of its http triggers, None where a trigger of another kind leaves them open.
+    `holders` says where an id stands: the ids of the groups around it; `phases` in which phase of that body; `before`
+    what has ended there when it begins. `parameters` are the `{name}` parts of its http triggers, None without any.
     """
 
     inputs: Mapping[str, Input]
     vars: Mapping[str, Any]
-    holders: Mapping[str, tuple[str, ...]]
     actions: Mapping[str, Action]
+    holders: Mapping[str, tuple[str, ...]]
+    phases: Mapping[str, str]
+    before: Mapping[str, frozenset[str]]
     parameters: frozenset[str] | None
 
 
@@ -80,7 +82,7 @@ class Sight(msgspec.Struct, frozen=True):
         """What is wrong with a reference here, or None."""
         root, path = reference.root, reference.path
         if root not in self.roots:
-            return _WHERE.get(root, f"${root} means nothing here")
+            return _CONSTANT if self.roots == CONSTANTS else _WHERE[root]
         first = path[0] if path else None
         if first is None:
             return None
@@ -138,12 +140,21 @@ class Sight(msgspec.Struct, frozen=True):
             return f"no action has the id {name}{near}"
         if name == self.own:
             return f"{name} has no value yet: what the attempt just got is $this, in output and retry.until"
-        if name in self.names.holders.get(self.own, ()):
+        own_holders = self.names.holders.get(self.own, ())
+        if name in own_holders:
             return f"{name} is the group around this action and has no value yet"
-        if holders != self.names.holders.get(self.own, ()) and holders:
+        if holders != own_holders[: len(holders)]:
             return f"{name} stands inside the group {holders[-1]} and is seen only there: name it in the group's output"
-        cure = f": add it to the needs of {self.own}" if self.own else ""
-        return f"{name} does not run before {self.own or 'this'}{cure}"
+        return self._too_early(name, (*own_holders, self.own)[len(holders)])
+
+    def _too_early(self, name: str, beside: str) -> str:
+        """`beside` is what stands in one body with `name` and holds this place; empty for the body's output."""
+        phase = self.names.phases[name]
+        if phase != self.names.phases.get(beside, "actions") or not beside:
+            return f"{name} runs in {phase}, after this"
+        if beside in self.names.before.get(name, ()):
+            return f"{name} runs after {beside} and has no value yet"
+        return f"{name} does not run before {beside}: add it to the needs of {beside}"
 
 
 def walk_value(action: Action, rest: tuple[str | int, ...]) -> str | None:

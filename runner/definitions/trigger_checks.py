@@ -105,8 +105,8 @@ def _schedule(config: Mapping[str, Any]) -> Found:
             yield ("anchor",), "expected a timestamp such as 2026-01-31T09:00:00+01:00, with its zone"
     zone = config.get("timezone", "UTC")
     if not _is_zone(zone):
-        near = suggestion(zone, available_timezones())
-        yield ("timezone",), f"unknown time zone {zone[:40]!r}{near}; expected a name such as Europe/Paris"
+        near = suggestion(zone, available_timezones()) or "; expected a name such as Europe/Paris"
+        yield ("timezone",), f"unknown time zone {zone[:40]!r}{near}"
 
 
 def _cron_problems(line: str) -> Iterator[str]:
