@@ -8,7 +8,7 @@ its own taint (a text subclass loses it in most operations), so the evaluator, t
 `Labelled`. `wrap` turns labelled leaves into `Secret` for an executor, `mask` into `[secret NAME]` for a person.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -68,14 +68,34 @@ def under(labels: Labels, step: str | int) -> Labels:
     return {(step, *path): names for path, names in labels.items()} if labels else NO_LABELS
 
 
+def children(labelled: Labelled) -> Iterator[tuple[str | int, Labelled]]:
+    """Each key or index of a mapping or a list with what it holds, its own labels on it; one pass over all labels."""
+    value, labels = labelled
+    own = labels.get((), frozenset())
+    shared: Labels = {(): own} if own else NO_LABELS
+    split = _by_step(labels) if labels else {}
+    for step, item in value.items() if isinstance(value, dict) else enumerate(value):
+        below_it = split.get(step)
+        if below_it is None:
+            yield step, Labelled(item, shared)
+            continue
+        if own:
+            below_it[()] = below_it.get((), frozenset()) | own
+        yield step, Labelled(item, below_it)
+
+
 def wrap(labelled: Labelled) -> Any:
     """The value with each labelled leaf as a `Secret`; what carries no label stays as it is."""
-    return _rewrite(labelled.value, labelled.labels, frozenset(), Secret)
+    return _rewrite(labelled.value, labelled.labels, frozenset(), Secret, opaque=False)
 
 
 def mask(labelled: Labelled) -> Any:
-    """The value with each labelled leaf as the text `[secret NAME]` (several names joined by a comma)."""
-    return _rewrite(labelled.value, labelled.labels, frozenset(), lambda names, _: masked_text(names))
+    """
+    The value with each labelled leaf as the text `[secret NAME]` (several names joined by a comma).
+
+    A mapping that is labelled as a whole becomes that text too: its keys may be what is secret.
+    """
+    return _rewrite(labelled.value, labelled.labels, frozenset(), lambda names, _: masked_text(names), opaque=True)
 
 
 def masked_text(names: Names) -> str:
@@ -83,12 +103,25 @@ def masked_text(names: Names) -> str:
     return f"[secret {', '.join(sorted(names))}]"
 
 
-def _rewrite(value: Any, labels: Labels, inherited: Names, leaf: Callable[[Names, Any], Any]) -> Any:
+def _rewrite(value: Any, labels: Labels, inherited: Names, leaf: Callable[[Names, Any], Any], *, opaque: bool) -> Any:
     names = inherited | labels.get((), frozenset())
     if not labels and not names:
         return value
-    if isinstance(value, dict):
-        return {key: _rewrite(item, below(labels, key), names, leaf) for key, item in value.items()}
+    if isinstance(value, dict) and not (opaque and names):
+        split = _by_step(labels)
+        return {
+            key: _rewrite(item, split.get(key, NO_LABELS), names, leaf, opaque=opaque) for key, item in value.items()
+        }
     if isinstance(value, list):
-        return [_rewrite(item, below(labels, index), names, leaf) for index, item in enumerate(value)]
+        split = _by_step(labels)
+        return [_rewrite(item, split.get(at, NO_LABELS), names, leaf, opaque=opaque) for at, item in enumerate(value)]
     return leaf(names, value) if names else value
+
+
+def _by_step(labels: Labels) -> dict[str | int, dict[Path, Names]]:
+    """The labels below, by their first step, in one pass: a list of 10,000 rows may have one in each."""
+    split: dict[str | int, dict[Path, Names]] = {}
+    for path, names in labels.items():
+        if path:
+            split.setdefault(path[0], {})[path[1:]] = names
+    return split

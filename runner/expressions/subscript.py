@@ -8,7 +8,8 @@ from typing import Any
 
 from runner.errors import EvaluationError
 from runner.expressions.bounds import Evaluation
-from runner.expressions.labels import ABSENT, Absent, Labelled, Names, Path, below, names_of, under, whole
+from runner.expressions.labels import ABSENT, Absent, Labelled, children, names_of, whole
+from runner.expressions.library.arguments import gathered
 from runner.expressions.values import child, kind_of
 
 
@@ -39,7 +40,5 @@ def sliced(evaluation: Evaluation, left: Labelled, bounds: list[Any]) -> Labelle
     evaluation.step(len(indices))
     if not left.labels:
         return Labelled(left.value[chosen])
-    labels: dict[Path, Names] = {}
-    for at, index in enumerate(indices):
-        labels.update(under(below(left.labels, index), at))
-    return Labelled(left.value[chosen], labels)
+    parts = [part for _, part in children(left)]
+    return gathered([parts[index] for index in indices])

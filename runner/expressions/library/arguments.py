@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from runner.errors import EvaluationError
 from runner.expressions.bounds import MAX_DIGITS, Evaluation
-from runner.expressions.labels import ABSENT, NO_LABELS, Absent, Labelled, Labels, Names, under
+from runner.expressions.labels import ABSENT, Absent, Labelled, Names, children, under
 from runner.expressions.values import child, is_number, kind_of
 
 _STEP: Final = re.compile(r"[0-9]{1,9}")
@@ -82,28 +82,14 @@ def digits(value: str) -> str:
 
 def elements(evaluation: Evaluation, labelled: Labelled) -> list[Labelled]:
     """The items of a list, each with its own labels; one step each."""
-    listed = items(labelled.value)
-    evaluation.step(len(listed))
-    if not labelled.labels:
-        return [Labelled(item) for item in listed]
-    return [
-        Labelled(item, labels) for item, labels in zip(listed, split_labels(labelled.labels, len(listed)), strict=True)
-    ]
+    evaluation.step(len(items(labelled.value)))
+    return [part for _, part in children(labelled)]
 
 
-def split_labels(labels: Labels, count: int) -> list[Labels]:
-    """The labels of each of a list's items, in one pass over them."""
-    on_all = labels.get((), frozenset())
-    shared: Labels = {(): on_all} if on_all else NO_LABELS
-    split: list[Any] = [shared] * count
-    for path, names in labels.items():
-        if not path or not isinstance(path[0], int) or path[0] >= count:
-            continue
-        index, rest = path[0], path[1:]
-        if split[index] is shared:
-            split[index] = dict(shared)
-        split[index][rest] = names if rest else names | on_all
-    return split
+def entries(evaluation: Evaluation, labelled: Labelled, name: str = "") -> dict[str, Labelled]:
+    """The values of a mapping by key, each with its own labels; one step each."""
+    evaluation.step(len(mapping(labelled.value, name)))
+    return {str(key): part for key, part in children(labelled)}
 
 
 def gathered(parts: list[Labelled]) -> Labelled:

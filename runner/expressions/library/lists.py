@@ -136,6 +136,7 @@ def batch(evaluation: Evaluation, value: Labelled, linecount: Labelled, fill_wit
     parts = elements(evaluation, value)
     count = whole(linecount.value, "linecount", least=1)
     lines = [parts[at : at + count] for at in range(0, len(parts), count)]
+    evaluation.step(len(lines))
     if lines and fill_with.value is not None:
         _fill(evaluation, lines[-1], fill_with, count)
     return gathered([gathered(line) for line in lines])

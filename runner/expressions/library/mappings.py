@@ -7,9 +7,9 @@ from typing import Final
 
 from runner.errors import EvaluationError
 from runner.expressions.bounds import Evaluation
-from runner.expressions.labels import Absent, Labelled, below, names_of
+from runner.expressions.labels import Absent, Labelled, names_of
 from runner.expressions.labels import whole as labelled_whole
-from runner.expressions.library.arguments import elements, gathered, mapped, mapping, must_have, text
+from runner.expressions.library.arguments import elements, entries, gathered, mapped, mapping, must_have, text
 from runner.expressions.library.function import Function, precise
 from runner.expressions.values import kind_of, spell, truth
 
@@ -30,25 +30,20 @@ def keys(evaluation: Evaluation, value: Labelled) -> Labelled:
 
 def values(evaluation: Evaluation, value: Labelled) -> Labelled:
     """The values of a mapping, in its order."""
-    evaluation.step(len(mapping(value.value)))
-    return gathered([Labelled(item, below(value.labels, key)) for key, item in value.value.items()])
+    return gathered(list(entries(evaluation, value).values()))
 
 
 def items(evaluation: Evaluation, value: Labelled) -> Labelled:
     """The `[key, value]` pairs of a mapping, in its order."""
-    evaluation.step(len(mapping(value.value)))
     own = value.labels.get((), frozenset())
-    pairs = [[labelled_whole(key, own), Labelled(item, below(value.labels, key))] for key, item in value.value.items()]
+    pairs = [[labelled_whole(key, own), part] for key, part in entries(evaluation, value).items()]
     return gathered([gathered(pair) for pair in pairs])
 
 
 def merge(evaluation: Evaluation, value: Labelled, other: Labelled) -> Labelled:
     """Both mappings in one, `other` wins; what lies below a key is not merged."""
-    merged: dict[str, Labelled] = {}
-    for part in (value, other):
-        evaluation.step(len(mapping(part.value, "other" if part is other else "")))
-        merged |= {key: Labelled(item, below(part.labels, key)) for key, item in part.value.items()}
-    made = mapped(merged)
+    merged = entries(evaluation, value) | entries(evaluation, other, "other")
+    made = mapped(merged, value.labels.get((), frozenset()) | other.labels.get((), frozenset()))
     evaluation.weigh(made.value)
     return made
 
