@@ -8,6 +8,7 @@ import re
 from typing import Final
 
 from runner.errors import SecretError
+from runner.redaction.forms import is_telling
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 MOST_BYTES: Final = 65_536
@@ -36,9 +37,10 @@ def check_value(name: str, value: str | bytes, *, short_ok: bool) -> str:
         raise SecretError(f"{name}: expected a value, found an empty one.", name=name)
     if len(data) > MOST_BYTES:
         raise SecretError(f"{name}: expected at most {MOST_BYTES} bytes, found {len(data)}.", name=name)
-    if len(text) < SHORT and not short_ok:
+    if not short_ok and (len(text) < SHORT or not is_telling(data)):
         raise SecretError(
-            f"{name}: the value has under {SHORT} characters and cannot be masked safely; --short-ok stores it anyway.",
+            f"{name}: the value has under {SHORT} characters or is a common word, so that it cannot be masked safely; "
+            "--short-ok stores it anyway.",
             name=name,
         )
     return text

@@ -30,6 +30,7 @@ _SIZE_UNITS: Final = {
     "MiB": 1024**2,
     "GiB": 1024**3,
 }
+_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
 _SIZE: Final = re.compile(r"(\d{1,15}) ?(B|KB|MB|GB|KiB|MiB|GiB|)")
 
 
@@ -91,8 +92,9 @@ def convert(value: Any, kind: Any, *, is_text: bool) -> Any:
         value = json.loads(value) if value.lstrip().startswith("[") else [part.strip() for part in value.split(",")]
     if is_text and isinstance(value, str) and kind is Flag:
         value = {"true": True, "false": False}.get(value.lower(), value)
-    lenient = is_text and kind in (Port, Count)
-    return msgspec.convert(value, kind, strict=not lenient, dec_hook=_leaf)
+    if is_text and isinstance(value, str) and kind in (Port, Count) and _NUMBER.fullmatch(value):
+        value = int(value)
+    return msgspec.convert(value, kind, dec_hook=_leaf)
 
 
 def _leaf(kind: type, value: Any) -> Any:

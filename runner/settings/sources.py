@@ -101,22 +101,23 @@ def from_flags(flags: Mapping[str, Any]) -> dict[str, Given]:
 
 
 def read_file(path: Path, where: str) -> str:
-    """The text of a regular file of at most 1 MB. Raises SettingsError."""
+    """The text of a regular file of at most 1 MB; `where` says who named it. Raises SettingsError."""
+    where = str(path) if where == str(path) else f"{where}: {path}"
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise SettingsError(f"{where}: {path}: expected a regular file")
+                raise SettingsError(f"{where}: expected a regular file")
             data = file.read(_MOST + 1)
     except OSError as error:
-        raise SettingsError(f"{where}: {path}: cannot be read: {error.strerror}") from None
+        raise SettingsError(f"{where}: cannot be read: {error.strerror}") from None
     except ValueError:
         raise SettingsError(f"{where}: expected a path, found one with a NUL in it") from None
     if len(data) > _MOST:
-        raise SettingsError(f"{where}: {path}: expected at most {_MOST} bytes")
+        raise SettingsError(f"{where}: expected at most {_MOST} bytes")
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{where}: {path}: expected UTF-8, found another byte at offset {error.start}") from None
+        raise SettingsError(f"{where}: expected UTF-8, found another byte at offset {error.start}") from None
 
 
 def _must_exist(where: str, key: str) -> None:
