@@ -1,31 +1,18 @@
 """
-Whether the inputs that somebody gives are those that a workflow declares.
+Accept or refuse the inputs that somebody gives a run.
 
     declared, given ──checked_inputs()──► Labelled: every declared input, defaults filled in, secret ones labelled
 
-Called where a run is accepted (`runner.engine.dispatcher`) and where a callback is answered: the fields of an answer
-have the same shape. Values are never converted: a number given as text is refused, with the field's name and both
-types.
+Called by `runner.engine.admission`. Whether a value fits is `runner.definitions.inputs`' to say; values are never
+converted.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
 
-from msgspec import UNSET
-
+from runner.definitions.inputs import filled
 from runner.definitions.model import Input
 from runner.errors import RefusedError
-from runner.expressions.labels import NO_LABELS, Labelled, Path, below
-
-_TYPES: Final[dict[str, tuple[type, ...]]] = {
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "object": (dict,),
-    "array": (list,),
-}
-_WORDS: Final = {str: "string", bool: "boolean", int: "integer", float: "number", dict: "object", list: "array"}
+from runner.expressions.labels import NO_LABELS, Labelled, Path
 
 
 def checked_inputs(declared: Mapping[str, Input], given: Labelled, *, what: str) -> Labelled:
@@ -37,53 +24,16 @@ def checked_inputs(declared: Mapping[str, Input], given: Labelled, *, what: str)
     """
     if not isinstance(given.value, dict):
         raise RefusedError(f"{what}: inputs are a mapping of names to values", reason="inputs")
-    errors: list[dict[str, str]] = [
-        {"path": f"inputs.{name}", "message": f"{what} declares no input {name!r}{_known(declared)}"}
-        for name in given.value
-        if name not in declared
-    ]
-    values: dict[str, Any] = {}
-    labels: dict[Path, frozenset[str]] = {}
-    for name, field in declared.items():
-        message = _take(name, field, given.value, values)
-        if message:
-            errors.append({"path": f"inputs.{name}", "message": message})
-        for path, names in below(given.labels, name).items() if name in given.value else ():
-            labels[name, *path] = names
-        if field.secret:
-            labels[name,] = labels.get((name,), frozenset()) | {f"input.{name}"}
-    if errors:
+    values, wrong = filled(declared, given.value)
+    if wrong:
         raise RefusedError(
-            f"{what}: " + "; ".join(error["message"] for error in errors), reason="inputs", errors=tuple(errors)
+            f"{what}: " + "; ".join(f"input {name!r}: {message}" for name, message in wrong.items()),
+            reason="inputs",
+            errors=tuple({"path": f"inputs.{name}", "message": message} for name, message in wrong.items()),
         )
+    labels: dict[Path, frozenset[str]] = {path: names for path, names in given.labels.items() if path}
+    for name, field in declared.items():
+        if field.secret or () in given.labels:
+            own = frozenset({f"input.{name}"}) if field.secret else frozenset[str]()
+            labels[name,] = labels.get((name,), frozenset()) | given.labels.get((), frozenset()) | own
     return Labelled(values, labels or NO_LABELS)
-
-
-def _take(name: str, field: Input, given: Mapping[str, Any], values: dict[str, Any]) -> str | None:
-    if name not in given:
-        if field.default is UNSET:
-            return f"input {name!r} ({field.type}) is required"
-        values[name] = field.default
-        return None
-    value = given[name]
-    if not fits(field, value):
-        return f"input {name!r} wants {_article(field.type)}, found {_WORDS.get(type(value), 'null')}"
-    if field.enum is not None and value not in field.enum:
-        return f"input {name!r} wants one of {', '.join(map(repr, field.enum))}"
-    values[name] = value
-    return None
-
-
-def fits(field: Input, value: Any) -> bool:
-    """Whether a value is of the declared type; true is no number, and 1.0 is an integer only where it was written 1."""
-    if isinstance(value, bool):
-        return field.type == "boolean"
-    return isinstance(value, _TYPES[field.type])
-
-
-def _article(word: str) -> str:
-    return f"an {word}" if word[0] in "aio" else f"a {word}"
-
-
-def _known(declared: Mapping[str, Input]) -> str:
-    return f"; it has {', '.join(sorted(declared))}" if declared else "; it has none"

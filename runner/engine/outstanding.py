@@ -36,7 +36,7 @@ def wanted(run: Run, intent: Intent) -> bool:
         case Enter():
             return node.state == "pending" and not node.halted
         case Execute():
-            return node.state == "running"
+            return node.state == "running" and not node.halted
         case Join():
             return node.items is not None and node.items.live == 0
         case Retry():

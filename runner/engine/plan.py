@@ -8,12 +8,14 @@ were refused by `runner.definitions.check`, so a plan can always finish. `runner
 the revisions in use; `runner.engine.evolve` asks them what follows what.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
 import msgspec
 
+from runner.definitions.builtins import BUILTIN_SPECS
 from runner.definitions.kinds import leaf_kinds
 from runner.definitions.model import Action, Body, Retry, Workflow
 from runner.events import PhaseName
@@ -23,6 +25,9 @@ from runner.ports import ActionType
 
 FLOW_TYPES = frozenset({"set", "group", "stop", "wait", "workflow"})
 """Types that the engine decides itself; every other is an executor's."""
+
+
+_NOW = re.compile(r"\bnow\s*\(")
 
 
 class Names(msgspec.Struct, frozen=True):
@@ -50,7 +55,7 @@ class Piece:
         self.template = template
         self.names = NO_NAMES
         self.uses_last = False
-        self.volatile = template.volatile
+        self.volatile = not template.is_constant and _mentions_time(template.source)
         for use in template.uses:
             root, path = use.reference.root, use.reference.path
             if root == "secret":
@@ -83,11 +88,12 @@ class ActionPlan:
         self.sensitive: tuple[Path, ...] = tuple(_path_of(text) for text in action.sensitive)
         if action.body is not None:
             self.body = BodyPlan(action.body, compiler)
-        elif action.type in FLOW_TYPES:
+        elif action.type == "set":
             self.config = compiler.value(action.config)
         else:
-            self.model = compiler.types[action.type].config
-            self.config = compiler.value(action.config, leaf_kinds(action.config, self.model))
+            builtin = action.type in FLOW_TYPES
+            self.model = (BUILTIN_SPECS if builtin else compiler.types)[action.type].config
+            self.config = compiler.value(action.config or {}, leaf_kinds(action.config or {}, self.model))
 
     @property
     def volatile(self) -> bool:
@@ -180,6 +186,13 @@ class _Compiler:
         piece = Piece(template, self.variables)
         self.pieces.append(piece)
         return piece
+
+
+def _mentions_time(source: Any) -> bool:
+    """Whether an expression in it may call `now()`, whose answer must be the same when an attempt is repeated."""
+    if isinstance(source, dict | list):
+        return any(map(_mentions_time, source.values() if isinstance(source, dict) else source))
+    return isinstance(source, str) and _NOW.search(source) is not None
 
 
 def _path_of(text: str) -> Path:
