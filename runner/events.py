@@ -74,7 +74,7 @@ class Event(msgspec.Struct, frozen=True, tag_field="e", omit_defaults=True):
     """What they all are."""
 
 
-class Accepted(Event, tag="accepted"):
+class Accepted(Event, frozen=True, tag="accepted"):
     """The run exists. `last` is the run that `$last` means; `failures` the failed runs in a row before this one."""
 
     at: float
@@ -89,7 +89,7 @@ class Accepted(Event, tag="accepted"):
     failures: int = 0
 
 
-class Started(Event, tag="started"):
+class Started(Event, frozen=True, tag="started"):
     """An attempt began. `at` is also what `now()` gives in it."""
 
     at: float
@@ -98,7 +98,7 @@ class Started(Event, tag="started"):
     generation: int = 1
 
 
-class Finished(Event, tag="finished"):
+class Finished(Event, frozen=True, tag="finished"):
     """An attempt ended. `retry_at` says when the next one begins, where there is one."""
 
     at: float
@@ -112,7 +112,7 @@ class Finished(Event, tag="finished"):
     retry_at: float | None = None
 
 
-class Expanded(Event, tag="expanded"):
+class Expanded(Event, frozen=True, tag="expanded"):
     """A `for_each` read its list."""
 
     at: float
@@ -121,7 +121,7 @@ class Expanded(Event, tag="expanded"):
     count: int
 
 
-class Settled(Event, tag="settled"):
+class Settled(Event, frozen=True, tag="settled"):
     """
     An action ended without an attempt of its own: a skip, a `set`, the join of a `for_each`.
 
@@ -138,7 +138,7 @@ class Settled(Event, tag="settled"):
     page: int | None = None
 
 
-class Parked(Event, tag="parked"):
+class Parked(Event, frozen=True, tag="parked"):
     """An action waits without holding anything: until a time, for a child run or for a callback."""
 
     at: float
@@ -149,7 +149,7 @@ class Parked(Event, tag="parked"):
     answer: Stored | None = None
 
 
-class Cancelling(Event, tag="cancelling"):
+class Cancelling(Event, frozen=True, tag="cancelling"):
     """
     A body is to end: nothing of its phase begins after this. The empty `scope` is the file's own body, and so the run.
 
@@ -163,7 +163,7 @@ class Cancelling(Event, tag="cancelling"):
     message: str = ""
 
 
-class Phase(Event, tag="phase"):
+class Phase(Event, frozen=True, tag="phase"):
     """A body goes on to its next phase. `scope` is the place of the group's attempt, empty for the file's own body."""
 
     at: float
@@ -172,7 +172,7 @@ class Phase(Event, tag="phase"):
     deadline: float | None = None
 
 
-class Ended(Event, tag="ended"):
+class Ended(Event, frozen=True, tag="ended"):
     """The run ended; nothing follows but `Rerun`."""
 
     at: float
@@ -183,7 +183,7 @@ class Ended(Event, tag="ended"):
     response: Stored | None = None
 
 
-class Recovered(Event, tag="recovered"):
+class Recovered(Event, frozen=True, tag="recovered"):
     """A start of the daemon found the run unfinished and goes on with it."""
 
     at: float
@@ -191,7 +191,7 @@ class Recovered(Event, tag="recovered"):
     clean: bool = False
 
 
-class Rerun(Event, tag="rerun"):
+class Rerun(Event, frozen=True, tag="rerun"):
     """A failed or cancelled run goes on, as `generation`, from `place` or from its first unfinished action."""
 
     at: float
@@ -200,9 +200,7 @@ class Rerun(Event, tag="rerun"):
     by: str = ""
 
 
-AnyEvent = (
-    Accepted | Started | Finished | Expanded | Settled | Parked | Cancelling | Phase | Ended | Recovered | Rerun
-)
+AnyEvent = Accepted | Started | Finished | Expanded | Settled | Parked | Cancelling | Phase | Ended | Recovered | Rerun
 
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(tuple[AnyEvent, ...])

@@ -24,7 +24,7 @@ class Work:
 
     def __init__(self, answer: Answer | None = None) -> None:
         self.calls: list[tuple[str, int, Any]] = []
-        self.configs: list[WorkConfig] = []
+        self.configs: list[Any] = []
         self._answer = answer
 
     async def execute(self, config: WorkConfig, call: Call) -> Result:

@@ -18,7 +18,6 @@ from runner.engine.services import Services
 from runner.errors import SecretMissingError
 from runner.events import AnyEvent
 from runner.expressions.labels import Labelled, whole
-from runner.ports import RunRow
 from runner.redaction import Redactor
 from runner.store.memory import MemoryStore
 from tests.unit.engine.fakes import Answer, Work, action_type
@@ -80,11 +79,15 @@ class Engine:
 
     def __init__(self, dispatcher: Dispatcher, store: MemoryStore, work: Work, resolver: FakeResolver) -> None:
         self.dispatcher = dispatcher
-        self.store = store
+        self.store: Any = store
         self.work = work
         self.resolver = resolver
         self.workflows: dict[str, Workflow] = {}
         self.events = Events()
+
+    async def ended(self, run: str) -> Any:
+        """The run's row once it has ended."""
+        return await self.dispatcher.wait(run)
 
     def add(self, text: str, name: str = "flow") -> Workflow:
         """Load a workflow into the catalog."""
@@ -97,13 +100,13 @@ class Engine:
         submission = Submission(workflow=name, inputs=Labelled(dict(inputs or {})))
         return (await self.dispatcher.submit(submission)).run
 
-    async def run(self, text: str = "", inputs: Mapping[str, Any] | None = None, name: str = "flow") -> RunRow:
+    async def run(self, text: str = "", inputs: Mapping[str, Any] | None = None, name: str = "flow") -> Any:
         """Load, start and wait for the end."""
         if text:
             name = self.add(text, name).name
         return await self.dispatcher.wait(await self.start(name, inputs))
 
-    async def journal(self, run: str) -> list[AnyEvent]:
+    async def journal(self, run: str) -> list[Any]:
         """The run's events as they were stored."""
         return [event for row in await self.store.read(run) for event in row.events]
 

@@ -1,20 +1,24 @@
 """for_each, retry and waiting."""
 
+from typing import Any
+
 import anyio
 import pytest
 
 from runner.engine.limits import EngineLimits
-from runner.errors import PermanentError, TemporaryError
+from runner.errors import ActionError, PermanentError, TemporaryError
 from runner.events import Expanded, Finished, Parked
+from runner.ports import Call
 from runner.testing import FakeClock
+from tests.unit.engine.fakes import WorkConfig
 from tests.unit.engine.harness import open_engine, settled
 
 
-async def test_the_value_is_the_list_of_values_in_the_order_of_the_items():
+async def test_the_value_is_the_list_of_values_in_the_order_of_the_items() -> None:
     """Whatever order they ended in."""
     gates = [anyio.Event() for _ in range(3)]
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         index = config.value["index"]
         if index < 2:
             await gates[index + 1].wait()
@@ -36,11 +40,11 @@ async def test_the_value_is_the_list_of_values_in_the_order_of_the_items():
         assert places == ["each[2]", "each[1]", "each[0]"]
 
 
-async def test_at_most_concurrency_items_go_on():
+async def test_at_most_concurrency_items_go_on() -> None:
     """The bound holds over the whole list."""
     going, most = 0, 0
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         nonlocal going, most
         going += 1
         most = max(most, going)
@@ -60,7 +64,7 @@ async def test_at_most_concurrency_items_go_on():
         assert most == 4
 
 
-async def test_rate_spaces_the_starts():
+async def test_rate_spaces_the_starts() -> None:
     """At 2 a second five items begin over two seconds."""
     clock = FakeClock()
     async with open_engine(clock=clock) as engine:
@@ -74,13 +78,13 @@ async def test_rate_spaces_the_starts():
             seen.append(len(engine.work.calls))
             await clock.advance(0.5)
         assert seen == [1, 2, 3, 4, 5]
-        assert (await engine.dispatcher.wait(run)).state == "succeeded"
+        assert (await engine.ended(run)).state == "succeeded"
 
 
-async def test_a_skipped_item_is_null_and_a_failed_one_under_continue_its_error():
+async def test_a_skipped_item_is_null_and_a_failed_one_under_continue_its_error() -> None:
     """`if` and on_error count per item."""
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         if config.value == 3:
             raise PermanentError("three", kind="status")
         return config.value
@@ -94,10 +98,10 @@ async def test_a_skipped_item_is_null_and_a_failed_one_under_continue_its_error(
         assert row.output == b'[1,null,{"error":{"type":"status","message":"three","attempts":1}}]'
 
 
-async def test_the_first_failed_item_cancels_the_rest():
+async def test_the_first_failed_item_cancels_the_rest() -> None:
     """Items that did not begin never do."""
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         if config.value == 1:
             raise PermanentError("one", kind="status")
         await anyio.sleep_forever()
@@ -111,7 +115,7 @@ async def test_the_first_failed_item_cancels_the_rest():
 
 
 @pytest.mark.parametrize(("value", "cure"), [("{a: 1}", "items"), ("null", "default"), ("text", "brackets")])
-async def test_what_is_no_list_is_an_error_with_the_cure(value, cure):
+async def test_what_is_no_list_is_an_error_with_the_cure(value: str, cure: str) -> None:
     """A mapping, null, a text."""
     async with open_engine() as engine:
         row = await engine.run(f"""
@@ -124,14 +128,14 @@ async def test_what_is_no_list_is_an_error_with_the_cure(value, cure):
         assert cure in row.error
 
 
-async def test_a_list_over_the_limit_is_refused_by_its_key():
+async def test_a_list_over_the_limit_is_refused_by_its_key() -> None:
     """limits.items."""
     async with open_engine(limits=EngineLimits(items=2)) as engine:
         row = await engine.run("actions: [{id: each, type: work, for_each: [1, 2, 3], config: {}}]")
         assert "limits.items" in row.error
 
 
-async def test_groups_loop_and_see_the_innermost_item():
+async def test_groups_loop_and_see_the_innermost_item() -> None:
     """A group for each item; the inner `$item` hides the outer; empty lists join at once."""
     async with open_engine() as engine:
         row = await engine.run("""
@@ -150,10 +154,10 @@ async def test_groups_loop_and_see_the_innermost_item():
         assert set(expanded) == {"outer", "outer[0]/inner", "outer[1]/inner", "outer[2]/inner"}
 
 
-async def test_retry_tries_again_while_it_may_help():
+async def test_retry_tries_again_while_it_may_help() -> None:
     """Three times 503, then the value; each attempt is journaled."""
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         if call.attempt < 3:
             raise TemporaryError("GET api.test answered 503", kind="5xx", facts={"status": 503})
         return "there"
@@ -177,10 +181,10 @@ async def test_retry_tries_again_while_it_may_help():
         ("{max_attempts: 3, delay: 1ms}", TemporaryError("x", kind="429", retry_after=7200), 1),
     ],
 )
-async def test_retry_stops_where_it_cannot_help(retry, error, attempts):
+async def test_retry_stops_where_it_cannot_help(retry: str, error: ActionError, attempts: int) -> None:
     """After max_attempts, for a permanent error, for a word that is not in `on`, above max_retry_after."""
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         raise error
 
     async with open_engine(answer=answer) as engine:
@@ -189,10 +193,10 @@ async def test_retry_stops_where_it_cannot_help(retry, error, attempts):
         assert engine.work.count("a") == attempts
 
 
-async def test_until_polls():
+async def test_until_polls() -> None:
     """While the condition is false the attempt is made again."""
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         return {"state": "done" if call.attempt == 4 else "working"}
 
     async with open_engine(answer=answer) as engine:
@@ -208,10 +212,10 @@ async def test_until_polls():
         assert engine.work.count("poll") == 4
 
 
-async def test_until_on_a_group_is_a_loop():
+async def test_until_on_a_group_is_a_loop() -> None:
     """Each round is a body of its own."""
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         return call.place
 
     async with open_engine(answer=answer) as engine:
@@ -229,11 +233,11 @@ async def test_until_on_a_group_is_a_loop():
         assert [call[0] for call in engine.work.calls] == ["round/a", "round~2/a", "round~3/a"]
 
 
-async def test_a_long_delay_holds_no_slot_and_no_object():
+async def test_a_long_delay_holds_no_slot_and_no_object() -> None:
     """A retry in ten minutes is a row of the store; another run takes the only slot meanwhile."""
     clock = FakeClock()
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         if call.place == "a" and call.attempt == 1:
             raise TemporaryError("later", kind="429", retry_after=600)
         return "done"
@@ -248,12 +252,12 @@ async def test_a_long_delay_holds_no_slot_and_no_object():
         await clock.advance(599)
         assert engine.work.count("a") == 1
         await clock.advance(2)
-        row = await engine.dispatcher.wait(waiting)
+        row = await engine.ended(waiting)
         assert (row.state, engine.work.count("a")) == ("succeeded", 2)
 
 
 @pytest.mark.parametrize(("config", "after"), [("{for: 2h}", 7200), ("{until: '2023-11-14T23:13:20Z'}", 3600)])
-async def test_wait_lies_in_the_store_until_its_time(config, after):
+async def test_wait_lies_in_the_store_until_its_time(config: str, after: int) -> None:
     """By a span or until an instant; it comes back by a fold of its journal."""
     clock = FakeClock()
     async with open_engine(clock=clock) as engine:
@@ -269,21 +273,21 @@ async def test_wait_lies_in_the_store_until_its_time(config, after):
         assert engine.work.count("after") == 0
         assert any(isinstance(event, Parked) for event in await engine.journal(run))
         await clock.advance(2)
-        assert (await engine.dispatcher.wait(run)).state == "succeeded"
+        assert (await engine.ended(run)).state == "succeeded"
         assert engine.work.calls[-1] == ("after", 1, 7)
 
 
-async def test_a_past_instant_waits_not_at_all():
+async def test_a_past_instant_waits_not_at_all() -> None:
     """`until` in the past goes on at once."""
     async with open_engine() as engine:
         row = await engine.run("actions: [{id: w, type: wait, config: {until: '2001-01-01T00:00:00Z'}}]")
         assert row.state == "succeeded"
 
 
-async def test_timeout_bounds_one_attempt():
+async def test_timeout_bounds_one_attempt() -> None:
     """It fails with type timeout, may be tried again, and a second attempt may succeed."""
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         if call.attempt == 1:
             await anyio.sleep_forever()
         return 1
@@ -297,11 +301,11 @@ async def test_timeout_bounds_one_attempt():
         assert errors == ["timeout"]
 
 
-async def test_a_runs_timeout_runs_on_failure_and_finally():
+async def test_a_runs_timeout_runs_on_failure_and_finally() -> None:
     """Both, and the error names the timeout."""
     clock = FakeClock()
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         if call.place == "slow":
             await anyio.sleep_forever()
 
@@ -315,16 +319,16 @@ async def test_a_runs_timeout_runs_on_failure_and_finally():
         run = await engine.start()
         await settled()
         await clock.advance(601)
-        row = await engine.dispatcher.wait(run)
+        row = await engine.ended(run)
         assert (row.state, row.error) == ("failed", "the run did not end within 600 s (timeout)")
         assert [call[0] for call in engine.work.calls] == ["slow", "undo", "tidy"]
 
 
-async def test_a_cleanup_that_hangs_is_ended():
+async def test_a_cleanup_that_hangs_is_ended() -> None:
     """cleanup_timeout bounds finally; the run ends all the same."""
     clock = FakeClock()
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         if call.place == "tidy":
             await anyio.sleep_forever()
 
@@ -336,6 +340,6 @@ async def test_a_cleanup_that_hangs_is_ended():
         run = await engine.start()
         await settled()
         await clock.advance(61)
-        row = await engine.dispatcher.wait(run)
+        row = await engine.ended(run)
         assert row.state == "failed"
         assert "limits.cleanup_timeout" in row.error

@@ -5,6 +5,8 @@ A history answers the machine's open intents one by one with random events, and 
 crashes: then the state is thrown away and folded anew from the part of the journal that was on disk.
 """
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -36,14 +38,14 @@ FAILED = Failure(type="status", message="no")
 MOST_ATTEMPTS = 3
 
 
-def fold(plan: Plan, events) -> Run:
+def fold(plan: Plan, events: list[Any]) -> Run:
     run = Run("r", plan)
     for event in events:
         evolve(run, event)
     return run
 
 
-def shape(run: Run):
+def shape(run: Run) -> Any:
     """What two equal states have in common: everything but caches."""
     return (
         _body(run.bodies[""]) if run.accepted else None,
@@ -56,7 +58,7 @@ def shape(run: Run):
     )
 
 
-def _body(body: Body):
+def _body(body: Body) -> Any:
     nodes = [_node(node) for node in body.nodes.values()]
     return (
         body.scope,
@@ -71,7 +73,7 @@ def _body(body: Body):
     )
 
 
-def _node(node: Node):
+def _node(node: Node) -> Any:
     items = node.items
     inner = (items.next, items.live, items.failed, [_node(each) for each in items.nodes]) if items else None
     group = _body(node.group) if node.group else None
@@ -82,20 +84,20 @@ class Histories(RuleBasedStateMachine):
     """Random histories of one run."""
 
     @initialize(workflow=workflows(), timed=st.booleans())
-    def accept(self, workflow, timed):
+    def accept(self, workflow: Any, timed: Any) -> Any:
         self.plan = plan_of(workflow)
         self.clock = 1.0
-        self.journal = []
+        self.journal: list[Any] = []
         self.durable = 0
-        self.open = []
-        self.ended_places = set()
-        self.run = Run("r", self.plan)
+        self.open: list[Any] = []
+        self.ended_places: set[tuple[str, int]] = set()
+        self.run: Any = Run("r", self.plan)
         deadline = 1000.0 if timed else None
         self.apply(
             Accepted(1.0, "w", "rev", Stored(), Stored(), deadline=deadline),
         )
 
-    def apply(self, event):
+    def apply(self, event: Any) -> Any:
         if isinstance(event, Started):
             node = self.run.nodes[event.place]
             assert (event.place, self.run.generation) not in self.ended_places, "a finished action began again"
@@ -107,34 +109,34 @@ class Histories(RuleBasedStateMachine):
         if isinstance(event, Finished) and event.retry_at is None:
             self.ended_places.add((event.place, self.run.generation))
 
-    def main_is_over(self, body):
+    def main_is_over(self, body: Any) -> Any:
         while body is not None:
             if body.phase == "finally":
                 return True
             body = body.parent.body if body.parent else None
         return False
 
-    def tick(self):
+    def tick(self) -> Any:
         self.clock += 1.0
         return self.clock
 
-    def standing(self):
+    def standing(self) -> Any:
         self.open = [intent for intent in dict.fromkeys(self.open) if wanted(self.run, intent)]
         return self.open
 
-    def live(self):
+    def live(self) -> Any:
         return self.run.accepted is not None and self.run.ended is None
 
     @precondition(live)
     @rule(data=st.data())
-    def answer(self, data):
+    def answer(self, data: Any) -> Any:
         """One open intent is carried out, with any outcome."""
         intents = self.standing()
         intent = intents[data.draw(st.integers(0, len(intents) - 1))]
         self.open.remove(intent)
         self.carry_out(intent, lambda *of: data.draw(st.sampled_from(of)))
 
-    def carry_out(self, intent, choose):
+    def carry_out(self, intent: Any, choose: Any) -> Any:
         now = self.tick()
         match intent:
             case Enter(place):
@@ -147,7 +149,7 @@ class Histories(RuleBasedStateMachine):
                 self.finish(self.run.nodes[place], choose, now)
             case Join(place):
                 node = self.run.nodes[place]
-                state = "failed" if node.items.failed else "cancelled" if node.halted else "succeeded"
+                state: Any = "failed" if node.items.failed else "cancelled" if node.halted else "succeeded"
                 self.apply(Settled(now, place, state, error=node.items.failed))
             case NextPhase(scope, phase):
                 self.apply(Phase(now, scope, phase, now + 60))
@@ -160,7 +162,7 @@ class Histories(RuleBasedStateMachine):
                 else:
                     self.finish(node, choose, now)
 
-    def enter(self, node, choose, now):
+    def enter(self, node: Any, choose: Any, now: Any) -> Any:
         if node.loops:
             self.apply(Expanded(now, node.place, VALUE, choose(0, 1, 3)))
         elif choose("begin", "begin", "begin", "skip", "fail") == "skip":
@@ -173,14 +175,14 @@ class Histories(RuleBasedStateMachine):
         else:
             self.apply(Started(now, node.place, 1))
 
-    def execute(self, node, choose, now):
+    def execute(self, node: Any, choose: Any, now: Any) -> Any:
         if node.plan.type == "wait":
             self.apply(Parked(now, node.place, until=now + 5))
         else:
             self.finish(node, choose, now)
 
-    def finish(self, node, choose, now):
-        outcome = choose("succeeded", "succeeded", "failed", "retry")
+    def finish(self, node: Any, choose: Any, now: Any) -> Any:
+        outcome: Any = choose("succeeded", "succeeded", "failed", "retry")
         if node.halted:
             outcome = choose("cancelled", outcome) if outcome != "retry" else "cancelled"
         if outcome == "retry" and node.attempt < MOST_ATTEMPTS:
@@ -189,10 +191,10 @@ class Histories(RuleBasedStateMachine):
             outcome = "failed" if outcome == "retry" else outcome
             self.apply(Finished(now, node.place, node.attempt, outcome, value=VALUE, error=FAILED))
 
-    def end_body(self, body, choose, now):
+    def end_body(self, body: Any, choose: Any, now: Any) -> Any:
         node = body.parent
         if node is None:
-            state = "cancelled" if body.cancelled else "failed" if body.error else "succeeded"
+            state: Any = "cancelled" if body.cancelled else "failed" if body.error else "succeeded"
             self.apply(Ended(now, state, error=body.error))
         elif node.halted:
             self.apply(Finished(now, node.place, node.attempt, "cancelled"))
@@ -203,13 +205,13 @@ class Histories(RuleBasedStateMachine):
 
     @precondition(lambda self: self.live() and self.run.cancelling is None)
     @rule(why=st.sampled_from(["person", "newer", "parent"]))
-    def cancel(self, why):
+    def cancel(self, why: Any) -> Any:
         """Somebody asks the run to end."""
         self.apply(Cancelling(self.tick(), why))
 
     @precondition(live)
     @rule(data=st.data())
-    def overrun(self, data):
+    def overrun(self, data: Any) -> Any:
         """A deadline passes."""
         bodies = [body for body in self.run.bodies.values() if body.deadline is not None and not body.halting]
         if bodies:
@@ -218,13 +220,13 @@ class Histories(RuleBasedStateMachine):
 
     @precondition(live)
     @rule()
-    def commit(self):
+    def commit(self) -> Any:
         """Everything handed over so far is on disk."""
         self.durable = len(self.journal)
 
     @precondition(lambda self: self.live() and self.durable > 0)
     @rule()
-    def crash(self):
+    def crash(self) -> Any:
         """What was not on disk is lost; the run goes on from its journal."""
         del self.journal[self.durable :]
         self.run = fold(self.plan, self.journal)
@@ -237,26 +239,26 @@ class Histories(RuleBasedStateMachine):
 
     @precondition(lambda self: not self.live())
     @rule()
-    def rest(self):
+    def rest(self) -> Any:
         """An ended run takes no more events."""
         with pytest.raises(IllegalEventError):
             evolve(self.run, Recovered(self.tick(), 3))
 
     @invariant()
-    def what_is_asked_for_is_what_is_open(self):
+    def what_is_asked_for_is_what_is_open(self) -> Any:
         """The intents that events gave, less those answered and overtaken, are those that a look over the state finds."""
         if self.live():
             assert set(self.standing()) == set(outstanding(self.run))
             assert self.standing(), "a live run asks for nothing: it would never end"
 
     @invariant()
-    def the_fold_of_the_journal_is_the_state(self):
+    def the_fold_of_the_journal_is_the_state(self) -> Any:
         """A resume finds what was in memory."""
         if self.run.accepted is not None:
             assert shape(fold(self.plan, self.journal)) == shape(self.run)
 
     @invariant()
-    def limits_hold(self):
+    def limits_hold(self) -> Any:
         """No more items go on than their action allows."""
         for node in self.run.nodes.values():
             if node.items is not None:
@@ -264,13 +266,13 @@ class Histories(RuleBasedStateMachine):
                 assert len(going) == node.items.live <= node.plan.action.concurrency
 
     @invariant()
-    def an_ended_run_has_nothing_open(self):
+    def an_ended_run_has_nothing_open(self) -> Any:
         """Slots sum to zero at the end."""
         if self.run.ended is not None:
             assert [node.place for node in self.run.nodes.values() if node.state in {"running", "waiting"}] == []
             assert sum(isinstance(event, Ended) for event in self.journal) == 1
 
-    def teardown(self):
+    def teardown(self) -> None:
         """Every accepted run ends, if its attempts do."""
         for _ in range(5000):
             if not self.live():

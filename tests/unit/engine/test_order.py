@@ -1,15 +1,19 @@
 """Order, skipping and failing: what runs after what, and what does not."""
 
+from typing import Any
+
 import anyio
 import pytest
 
 from runner.errors import PermanentError, TemporaryError
 from runner.events import Cancelling, Phase, Settled
+from runner.ports import Call
+from tests.unit.engine.fakes import WorkConfig
 from tests.unit.engine.harness import open_engine
 
 
-def fails_at(*places: str):
-    async def answer(config, call):
+def fails_at(*places: str) -> Any:
+    async def answer(config: WorkConfig, call: Call) -> Any:
         if call.place in places:
             raise PermanentError(f"{call.place} failed", kind="status", facts={"status": 404})
         return config.value
@@ -17,7 +21,7 @@ def fails_at(*places: str):
     return answer
 
 
-async def test_actions_run_in_the_order_written():
+async def test_actions_run_in_the_order_written() -> None:
     """Each waits for the one above it, and sees its value."""
     async with open_engine() as engine:
         row = await engine.run("""
@@ -31,11 +35,11 @@ async def test_actions_run_in_the_order_written():
         assert engine.work.calls == [("a", 1, 1), ("b", 1, 2), ("c", 1, 3)]
 
 
-async def test_needs_replaces_the_order():
+async def test_needs_replaces_the_order() -> None:
     """`needs: []` starts at once, side by side; a join waits for all it names."""
     arrived = anyio.Event()
 
-    async def meet(config, call):
+    async def meet(config: WorkConfig, call: Call) -> Any:
         if call.place == "a":
             await arrived.wait()
         elif call.place == "b":
@@ -54,7 +58,7 @@ async def test_needs_replaces_the_order():
         assert engine.work.calls[-1] == ("c", 1, "ab")
 
 
-async def test_a_false_if_skips_and_the_rest_goes_on():
+async def test_a_false_if_skips_and_the_rest_goes_on() -> None:
     """The skipped action's value is null."""
     async with open_engine() as engine:
         row = await engine.run("""
@@ -67,7 +71,7 @@ async def test_a_false_if_skips_and_the_rest_goes_on():
         assert engine.work.calls == []
 
 
-async def test_a_failure_ends_the_body_and_runs_its_cleanup():
+async def test_a_failure_ends_the_body_and_runs_its_cleanup() -> None:
     """What has not started is skipped; on_failure sees null for what did not run; then finally."""
     async with open_engine(answer=fails_at("b")) as engine:
         row = await engine.run("""
@@ -87,7 +91,7 @@ async def test_a_failure_ends_the_body_and_runs_its_cleanup():
         assert engine.work.calls[3][2] == 404
 
 
-async def test_on_error_continue_leaves_the_error_to_see():
+async def test_on_error_continue_leaves_the_error_to_see() -> None:
     """The body goes on; `$action.ID.error` describes it and its value is null."""
     async with open_engine(answer=fails_at("a")) as engine:
         row = await engine.run("""
@@ -100,7 +104,7 @@ async def test_on_error_continue_leaves_the_error_to_see():
         assert row.output == b'{"type":"status","status":404,"value":null}'
 
 
-async def test_a_failure_in_finally_turns_success_into_failure():
+async def test_a_failure_in_finally_turns_success_into_failure() -> None:
     """And only then: the first error is kept."""
     async with open_engine(answer=fails_at("tidy")) as engine:
         row = await engine.run("""
@@ -110,11 +114,11 @@ async def test_a_failure_in_finally_turns_success_into_failure():
         assert (row.state, row.error) == ("failed", "tidy failed")
 
 
-async def test_what_runs_beside_a_failure_is_cancelled():
+async def test_what_runs_beside_a_failure_is_cancelled() -> None:
     """An attempt in flight ends as cancelled before on_failure begins."""
     started = anyio.Event()
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         if call.place == "slow":
             started.set()
             await anyio.sleep_forever()
@@ -143,7 +147,7 @@ async def test_what_runs_beside_a_failure_is_cancelled():
         ("{error: no more}", "failed", None),
     ],
 )
-async def test_stop_ends_the_run_here(config, state, output):
+async def test_stop_ends_the_run_here(config: str, state: str, output: bytes | None) -> None:
     """Succeeded, or failed where an error is given; the page says where it ended."""
     async with open_engine() as engine:
         row = await engine.run(f"""
@@ -157,7 +161,7 @@ async def test_stop_ends_the_run_here(config, state, output):
         assert [call[0] for call in engine.work.calls] == ["a"]
 
 
-async def test_a_stop_in_a_group_ends_the_whole_run():
+async def test_a_stop_in_a_group_ends_the_whole_run() -> None:
     """Finally of each body runs; the group's own on_error changes nothing."""
     async with open_engine() as engine:
         row = await engine.run("""
@@ -177,7 +181,7 @@ async def test_a_stop_in_a_group_ends_the_whole_run():
         assert [call[0] for call in engine.work.calls] == ["g/inner-tidy", "tidy"]
 
 
-async def test_a_group_is_a_try_block():
+async def test_a_group_is_a_try_block() -> None:
     """Its on_failure runs, its failure is its action's, and on_error continues after it."""
     async with open_engine(answer=fails_at("g/bad")) as engine:
         row = await engine.run("""
@@ -196,7 +200,7 @@ async def test_a_group_is_a_try_block():
         assert [call[0] for call in engine.work.calls] == ["g/bad", "g/undo"]
 
 
-async def test_inside_a_group_the_outer_actions_are_seen():
+async def test_inside_a_group_the_outer_actions_are_seen() -> None:
     """And the inner ids are its own: outside only its output is."""
     async with open_engine() as engine:
         row = await engine.run("""
@@ -212,11 +216,11 @@ async def test_inside_a_group_the_outer_actions_are_seen():
         assert row.output == b"41"
 
 
-async def test_a_cancelled_run_does_only_its_finally():
+async def test_a_cancelled_run_does_only_its_finally() -> None:
     """on_failure does not run; the attempt in flight is cancelled."""
     started = anyio.Event()
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         if call.place == "slow":
             started.set()
             await anyio.sleep_forever()
@@ -230,7 +234,7 @@ async def test_a_cancelled_run_does_only_its_finally():
         run = await engine.start()
         await started.wait()
         engine.dispatcher.cancel(run, by="ann")
-        row = await engine.dispatcher.wait(run)
+        row = await engine.ended(run)
         assert row.state == "cancelled"
         assert [call[0] for call in engine.work.calls] == ["slow", "tidy"]
         journal = await engine.journal(run)
@@ -238,7 +242,7 @@ async def test_a_cancelled_run_does_only_its_finally():
         assert [event.phase for event in journal if isinstance(event, Phase)] == ["finally"]
 
 
-async def test_an_expression_that_cannot_be_computed_fails_its_action_alone():
+async def test_an_expression_that_cannot_be_computed_fails_its_action_alone() -> None:
     """The message says where and what; nothing was executed."""
     async with open_engine() as engine:
         row = await engine.run("""
@@ -251,7 +255,7 @@ async def test_an_expression_that_cannot_be_computed_fails_its_action_alone():
         assert engine.work.calls == []
 
 
-async def test_pure_actions_cost_no_wait():
+async def test_pure_actions_cost_no_wait() -> None:
     """A chain of `set` and `if` is one append with what follows it."""
     async with open_engine() as engine:
         row = await engine.run("""
@@ -265,10 +269,10 @@ async def test_pure_actions_cost_no_wait():
         assert sum(isinstance(event, Settled) for event in rows[1].events) == 3
 
 
-async def test_an_executor_that_breaks_fails_its_action():
+async def test_an_executor_that_breaks_fails_its_action() -> None:
     """A defect is no crash: the error names its type and the log has the traceback."""
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         raise ZeroDivisionError("secret detail")
 
     async with open_engine(answer=answer) as engine:
@@ -277,10 +281,10 @@ async def test_an_executor_that_breaks_fails_its_action():
         assert row.error == "the work executor broke (ZeroDivisionError); the log tells where"
 
 
-async def test_a_temporary_error_without_retry_fails_at_once():
+async def test_a_temporary_error_without_retry_fails_at_once() -> None:
     """There is no retry without the key."""
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         raise TemporaryError("later", kind="5xx")
 
     async with open_engine(answer=answer) as engine:

@@ -1,5 +1,7 @@
 """Runs as wholes: inputs, secrets, limits, children, state between runs."""
 
+from typing import Any
+
 import anyio
 import msgspec
 import pytest
@@ -8,8 +10,9 @@ from runner.engine.admission import Submission
 from runner.engine.limits import EngineLimits
 from runner.errors import PermanentError, RefusedError
 from runner.expressions.labels import Labelled
-from runner.ports import Result, RunFilter
+from runner.ports import Call, Result, RunFilter
 from runner.secret import Secret, reveal
+from tests.unit.engine.fakes import WorkConfig
 from tests.unit.engine.harness import open_engine, settled
 
 CANARY = "canary-7f3a9c1e5b2d"
@@ -26,7 +29,7 @@ CANARY = "canary-7f3a9c1e5b2d"
         ({"name": None}, "input 'name': expected text, found nothing"),
     ],
 )
-async def test_inputs_that_do_not_fit_are_refused(inputs, message):
+async def test_inputs_that_do_not_fit_are_refused(inputs: dict[str, Any], message: str) -> None:
     """Before anything is written, naming the input and both types."""
     async with open_engine() as engine:
         engine.add("""
@@ -44,7 +47,7 @@ async def test_inputs_that_do_not_fit_are_refused(inputs, message):
         assert await engine.store.find(RunFilter()) == []
 
 
-async def test_defaults_fill_what_is_not_given():
+async def test_defaults_fill_what_is_not_given() -> None:
     """And the given values are what `$input` says."""
     async with open_engine() as engine:
         row = await engine.run(
@@ -58,10 +61,10 @@ async def test_defaults_fill_what_is_not_given():
         assert row.output == b'{"a":"x","b":[1]}'
 
 
-async def test_a_secret_arrives_wrapped_and_is_written_nowhere():
+async def test_a_secret_arrives_wrapped_and_is_written_nowhere() -> None:
     """The executor gets a Secret; journal and rows hold its name; what came back with it is real to a later action."""
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         assert isinstance(config.text, Secret) == (call.place == "a")
         return {"echo": reveal(config.text)}
 
@@ -83,7 +86,7 @@ async def test_a_secret_arrives_wrapped_and_is_written_nowhere():
         assert output["c"] == {"upper": "[secret API_KEY]", "same": True}
 
 
-async def test_secrets_are_resolved_only_where_they_are_named_and_reached():
+async def test_secrets_are_resolved_only_where_they_are_named_and_reached() -> None:
     """A missing one fails its action alone; a skipped branch resolves nothing."""
     async with open_engine(secrets={"A": "a" * 12, "B": "b" * 12}) as engine:
         row = await engine.run("""
@@ -98,14 +101,14 @@ async def test_secrets_are_resolved_only_where_they_are_named_and_reached():
         assert engine.resolver.asked == ["A", "NOT_THERE"]
 
 
-async def test_a_replaced_secret_counts_for_the_next_action():
+async def test_a_replaced_secret_counts_for_the_next_action() -> None:
     """Values are asked for anew at each dispatch."""
 
     async with open_engine(secrets={"KEY": "old-old-old-old"}) as engine:
 
-        async def replace(config, call):
+        async def replace(config: WorkConfig, call: Call) -> Any:
             engine.resolver.values["secret", "KEY"] = Labelled("new-new-new-new").value
-            return config.text.reveal()
+            return reveal(config.text)
 
         engine.work._answer = replace
         await engine.run("""
@@ -113,10 +116,10 @@ async def test_a_replaced_secret_counts_for_the_next_action():
               - {id: a, type: work, config: {text: $secret.KEY}}
               - {id: b, type: work, config: {text: $secret.KEY}}
         """)
-        assert [config.text.reveal() for config in engine.work.configs] == ["old-old-old-old", "new-new-new-new"]
+        assert [reveal(config.text) for config in engine.work.configs] == ["old-old-old-old", "new-new-new-new"]
 
 
-async def test_vars_hold_what_is_resolved_where_it_is_used():
+async def test_vars_hold_what_is_resolved_where_it_is_used() -> None:
     """A constant with a reference in it."""
     async with open_engine(env={"HOST": "api.test"}) as engine:
         row = await engine.run("""
@@ -127,10 +130,10 @@ async def test_vars_hold_what_is_resolved_where_it_is_used():
         assert row.output == b'"https://api.test/v1/items/3"'
 
 
-async def test_sensitive_paths_and_labels_of_an_executor_are_masked_and_usable():
+async def test_sensitive_paths_and_labels_of_an_executor_are_masked_and_usable() -> None:
     """What an action calls sensitive is sealed, and the next action has it."""
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         if call.place == "login":
             return Result({"token": CANARY, "id": 5, "other": "z" + CANARY}, {("other",): frozenset({"response"})})
         return None
@@ -147,7 +150,7 @@ async def test_sensitive_paths_and_labels_of_an_executor_are_masked_and_usable()
         assert output == {"token": "[secret sensitive]", "id": 5, "other": "[secret response]"}
 
 
-async def test_secret_inputs_are_masked():
+async def test_secret_inputs_are_masked() -> None:
     """`secret: true`."""
     async with open_engine() as engine:
         row = await engine.run(
@@ -164,10 +167,10 @@ async def test_secret_inputs_are_masked():
         assert engine.work.configs[0].text.reveal() == CANARY
 
 
-async def test_output_makes_the_value_from_this():
+async def test_output_makes_the_value_from_this() -> None:
     """On any action; a broken one fails the action."""
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         return {"rows": [{"n": 1}, {"n": 2}]}
 
     async with open_engine(answer=answer) as engine:
@@ -179,7 +182,7 @@ async def test_output_makes_the_value_from_this():
         assert row.output == b'{"total":3}'
 
 
-async def test_a_big_value_lies_in_the_blob_table_once():
+async def test_a_big_value_lies_in_the_blob_table_once() -> None:
     """And is there again after a fold."""
 
     async with open_engine() as engine:
@@ -195,11 +198,11 @@ async def test_a_big_value_lies_in_the_blob_table_once():
         assert all(len(msgspec.json.encode(each.events)) < 5000 for each in await engine.store.read(row.id))
 
 
-async def test_max_concurrent_runs_holds_and_the_queue_empties_in_order():
+async def test_max_concurrent_runs_holds_and_the_queue_empties_in_order() -> None:
     """Runs beyond the slots are rows until there is room."""
     going, most = 0, 0
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         nonlocal going, most
         going += 1
         most = max(most, going)
@@ -211,7 +214,7 @@ async def test_max_concurrent_runs_holds_and_the_queue_empties_in_order():
     async with open_engine(answer=answer, limits=EngineLimits(max_concurrent_runs=5)) as engine:
         engine.add("inputs: {n: {type: integer}}\nactions: [{id: a, type: work, config: {value: $input.n}}]")
         runs = [await engine.start(inputs={"n": n}) for n in range(40)]
-        rows = [await engine.dispatcher.wait(run) for run in runs]
+        rows = [await engine.ended(run) for run in runs]
         assert {row.state for row in rows} == {"succeeded"}
         assert most <= 5
         assert sorted(call[2] for call in engine.work.calls) == list(range(40))
@@ -226,11 +229,11 @@ async def test_max_concurrent_runs_holds_and_the_queue_empties_in_order():
         ("{limit: 1, when_full: cancel_running}", ["running", "queued", "queued"], None),
     ],
 )
-async def test_concurrency_of_a_workflow(concurrency, verdicts, states):
+async def test_concurrency_of_a_workflow(concurrency: str, verdicts: list[str], states: list[str] | None) -> None:
     """Queue, skip, or cancel the one that runs."""
     gate = anyio.Event()
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         await gate.wait()
 
     async with open_engine(answer=answer) as engine:
@@ -241,18 +244,18 @@ async def test_concurrency_of_a_workflow(concurrency, verdicts, states):
         gate.set()
         if states is not None:
             accepted = [each.run for each in admitted if each.verdict != "skipped"]
-            assert [(await engine.dispatcher.wait(run)).state for run in accepted] == states
+            assert [(await engine.ended(run)).state for run in accepted] == states
         else:
-            last = await engine.dispatcher.wait(admitted[-1].run)
-            first = await engine.dispatcher.wait(admitted[0].run)
+            last = await engine.ended(admitted[-1].run)
+            first = await engine.ended(admitted[0].run)
             assert (first.state, last.state) == ("cancelled", "succeeded")
 
 
-async def test_a_concurrency_key_counts_each_value_apart():
+async def test_a_concurrency_key_counts_each_value_apart() -> None:
     """One at a time per customer."""
     gate = anyio.Event()
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         await gate.wait()
 
     async with open_engine(answer=answer) as engine:
@@ -262,7 +265,7 @@ async def test_a_concurrency_key_counts_each_value_apart():
             actions: [{id: a, type: work, config: {}}]
         """)
 
-        async def submit(customer):
+        async def submit(customer: str) -> Any:
             return await engine.dispatcher.submit(Submission(workflow="flow", inputs=Labelled({"customer": customer})))
 
         assert [(await submit(name)).verdict for name in ("ann", "bob", "ann")] == ["running", "running", "queued"]
@@ -271,7 +274,7 @@ async def test_a_concurrency_key_counts_each_value_apart():
         gate.set()
 
 
-async def test_a_workflow_action_waits_for_its_child_without_a_slot():
+async def test_a_workflow_action_waits_for_its_child_without_a_slot() -> None:
     """Two hundred parents and one slot: nothing deadlocks (design §2.8)."""
     async with open_engine(limits=EngineLimits(max_concurrent_runs=1)) as engine:
         engine.add(
@@ -287,15 +290,15 @@ async def test_a_workflow_action_waits_for_its_child_without_a_slot():
             "parent",
         )
         parents = [await engine.start("parent", {"n": n}) for n in range(20)]
-        rows = [await engine.dispatcher.wait(run) for run in parents]
+        rows = [await engine.ended(run) for run in parents]
         assert [row.output for row in rows] == [str(n).encode() for n in range(20)]
         assert {row.state for row in rows} == {"succeeded"}
 
 
-async def test_a_childs_failure_is_its_actions():
+async def test_a_childs_failure_is_its_actions() -> None:
     """With its message; wait: false does not look at the end."""
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         raise PermanentError("no luck", kind="status")
 
     async with open_engine(answer=answer) as engine:
@@ -309,11 +312,11 @@ async def test_a_childs_failure_is_its_actions():
         assert row.state == "succeeded"
 
 
-async def test_a_cancel_goes_down_to_the_children():
+async def test_a_cancel_goes_down_to_the_children() -> None:
     """The child of a cancelled parent is cancelled too."""
     started = anyio.Event()
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         started.set()
         await anyio.sleep_forever()
 
@@ -324,15 +327,15 @@ async def test_a_cancel_goes_down_to_the_children():
         await started.wait()
         await settled()
         engine.dispatcher.cancel(parent)
-        assert (await engine.dispatcher.wait(parent)).state == "cancelled"
+        assert (await engine.ended(parent)).state == "cancelled"
         (child,) = await engine.store.find(RunFilter(workflow="child"))
-        assert (await engine.dispatcher.wait(child.id)).state == "cancelled"
+        assert (await engine.ended(child.id)).state == "cancelled"
 
 
-async def test_last_is_the_last_succeeded_run():
+async def test_last_is_the_last_succeeded_run() -> None:
     """Absent on the first; a failed run moves nothing and is counted."""
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         if config.value == "fail":
             raise PermanentError("no", kind="status")
         return config.value
@@ -347,7 +350,7 @@ async def test_last_is_the_last_succeeded_run():
         """)
         outputs = []
         for how in ("ok", "ok", "fail", "fail", "ok", "ok"):
-            row = await engine.dispatcher.wait(await engine.start(inputs={"how": how}))
+            row = await engine.ended(await engine.start(inputs={"how": how}))
             outputs.append(msgspec.json.decode(row.output) if row.output else None)
         assert outputs == [
             {"cursor": 1, "failures": 0},
@@ -359,18 +362,18 @@ async def test_last_is_the_last_succeeded_run():
         ]
 
 
-async def test_an_unknown_workflow_is_refused():
+async def test_an_unknown_workflow_is_refused() -> None:
     """By name."""
     async with open_engine() as engine:
         with pytest.raises(RefusedError, match="no workflow 'nope'"):
             await engine.start("nope")
 
 
-async def test_draining_takes_nothing_new_and_lets_the_rest_end():
+async def test_draining_takes_nothing_new_and_lets_the_rest_end() -> None:
     """What does not end in time stays live in the journal."""
     gate = anyio.Event()
 
-    async def answer(config, call):
+    async def answer(config: WorkConfig, call: Call) -> Any:
         await gate.wait()
 
     async with open_engine(answer=answer) as engine:

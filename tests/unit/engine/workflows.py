@@ -1,5 +1,8 @@
 """Random workflows for the engine's tests: bodies that nest, with every type that the machine knows, and plans of them."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from hypothesis import strategies as st
 
 from runner.definitions.model import Action, Body, Workflow
@@ -13,21 +16,21 @@ def plan_of(workflow: Workflow) -> Plan:
 
 
 @st.composite
-def workflows(draw) -> Workflow:
+def workflows(draw: Any) -> Workflow:
     """A workflow of a handful of actions."""
     counter = iter(range(1000))
     return Workflow(name="random", body=draw(bodies(counter, depth=0)))
 
 
 @st.composite
-def bodies(draw, counter, depth: int) -> Body:
+def bodies(draw: Any, counter: Iterator[int], depth: int) -> Body:
     main = draw(actions(counter, depth, least=1))
     cleanup = [draw(actions(counter, depth + 1, least=0)) if draw(st.booleans()) else () for _ in range(2)]
     return Body(actions=main, on_failure=cleanup[0], finally_=cleanup[1])
 
 
 @st.composite
-def actions(draw, counter, depth: int, least: int) -> tuple[Action, ...]:
+def actions(draw: Any, counter: Iterator[int], depth: int, least: int) -> tuple[Action, ...]:
     made: list[Action] = []
     for _ in range(draw(st.integers(least, 3 if depth else 4))):
         made.append(draw(action(counter, depth, [one.id for one in made])))
@@ -35,7 +38,7 @@ def actions(draw, counter, depth: int, least: int) -> tuple[Action, ...]:
 
 
 @st.composite
-def action(draw, counter, depth: int, above: list[str]) -> Action:
+def action(draw: Any, counter: Iterator[int], depth: int, above: list[str]) -> Action:
     kinds = (
         ["work", "work", "set", "wait"] + (["group", "group"] if depth < 2 else []) + (["stop"] if depth == 0 else [])
     )
