@@ -99,29 +99,28 @@ class Writer:
         """Write one event. Never raises."""
         with suppress(Exception):
             try:
-                fields = _fields(_LEVELS.get(level, level), event)
-                line = self._json(fields) if self._as_json else self._console(fields)
+                line = self._finished(_fields(_LEVELS.get(level, level), event))
             except Exception:  # noqa: BLE001  the text must not pass unmasked, and a log must not end a run
                 line = json.dumps({"ts": iso(time.time()), "level": "error", "event": FAILED})
             self._stream.write(line + "\n")
             self._stream.flush()
 
-    def _json(self, fields: dict[str, Any]) -> str:
-        line = _encoded(fields)
-        if self._redactor.text(line) is not line:
-            masked = self._redactor.value(json.loads(line))
-            line = _encoded(masked if isinstance(masked, dict) else {**_plain(fields), "event": FAILED})
-        if len(line) > _LONGEST:
-            line = _encoded({**_shortened(json.loads(line)), "cut": len(line)})
-        return line
+    def _finished(self, event: dict[str, Any]) -> str:
+        """
+        The line, masked in the leaves that it has once everything is text.
 
-    def _console(self, fields: dict[str, Any]) -> str:
-        head = f"{fields.pop('ts')[11:-1]} {fields.pop('level'):<7} {str(fields.pop('event', '')).translate(_CONTROL)}"
-        trace = str(fields.pop("error", ""))
-        words = (f" {key}={_word(value)}" for key, value in fields.items())
-        below = "".join(f"\n    {line.translate(_CONTROL)}" for line in trace.splitlines())
-        line = self._redactor.text(head + "".join(words) + below)
-        return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}… (cut, {len(line)} characters)"
+        So it stays JSON: within a line a secret may begin in the middle of an escape.
+        """
+        line = _encoded(event)
+        fields = _decoded(line)
+        masked = self._redactor.value(fields)
+        if not isinstance(masked, dict):
+            masked = {"ts": event["ts"], "level": event["level"], "event": FAILED}
+        if not self._as_json:
+            return self._redactor.text(_for_a_person(masked))
+        if masked is not fields:
+            line = _encoded(masked)
+        return line if len(line) <= _LONGEST else _encoded({**_shortened(masked), "cut": len(line)})
 
 
 class _Named:
@@ -189,13 +188,30 @@ def _shown(value: object) -> str:
         return f"<{type(value).__name__}>"
 
 
+def _decoded(line: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(line, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return dict(json.loads(line))
+
+
+def _for_a_person(fields: dict[str, Any]) -> str:
+    """Time, level, event, key=value; an error's lines below, indented, so that no value can forge a line."""
+    placed = {"ts", "level", "event", "error"}
+    head = f"{fields['ts'][11:-1]} {fields['level']:<7} {_escaped(fields.get('event', ''))}"
+    words = (f" {_escaped(key)}={_word(value)}" for key, value in fields.items() if key not in placed)
+    below = (f"\n    {_escaped(line)}" for line in str(fields.get("error", "")).splitlines())
+    line = head + "".join(words) + "".join(below)
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}… (cut, {len(line)} characters)"
+
+
+def _escaped(value: Any) -> str:
+    return str(value).translate(_CONTROL)
+
+
 def _word(value: Any) -> str:
     text = value if isinstance(value, str) else _encoded({"": value})[4:-1]
     return text if text and text.isprintable() and " " not in text else json.dumps(text, ensure_ascii=False)
-
-
-def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: fields[key] for key in ("ts", "level") if key in fields}
 
 
 def _shortened(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """
 The shapes in which one secret value may turn up in a text.
 
-    value ──parts()──► the value, its lines, its JSON leaves, a URL's password ──forms()──► plain, JSON, URL, base64
+    value ──parts()──► itself, lines, JSON leaves, a URL's password ──forms()──► plain, JSON (twice), URL, base64
 
 Pure functions over text; `runner.redaction.needles` compiles what they yield. What is too short or too common to be
 looked for is decided here and nowhere else (secrets page, Redaction).
@@ -92,7 +92,9 @@ def _encoded(part: str) -> Iterator[bytes]:
     data = part.encode("utf-8", "surrogatepass")
     yield data
     if not (part.isascii() and part.isalnum()):
-        for text in (*_json(part), *_url(part)):
+        once = {*_escaped(part)}
+        twice = {text for each in once for text in _escaped(each)}
+        for text in (*once, *twice, *_url(part)):
             yield text.encode("utf-8", "surrogatepass")
     for offset in range(3):
         coded = _base64(data, offset)
@@ -100,7 +102,9 @@ def _encoded(part: str) -> Iterator[bytes]:
         yield coded.translate(_TO_URL_ALPHABET)
 
 
-def _json(part: str) -> Iterator[str]:
+def _escaped(part: str) -> Iterator[str]:
+    """As JSON and Python write it between quotes."""
+    yield repr(part)[1:-1]
     for ascii_only in (True, False):
         text = json.dumps(part, ensure_ascii=ascii_only)[1:-1]
         for spelled in (text, _UNICODE_ESCAPE.sub(lambda match: match[0][:2] + match[0][2:].upper(), text)):

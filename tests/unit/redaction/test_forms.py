@@ -22,6 +22,9 @@ class TestForms:
             json.dumps(SECRET, ensure_ascii=False)[1:-1],
             json.dumps(SECRET)[1:-1].replace("/", "\\/"),
             json.dumps(SECRET)[1:-1].replace("\\u00f6", "\\u00F6"),
+            json.dumps(json.dumps(SECRET))[3:-3],
+            repr(SECRET)[1:-1],
+            repr(json.dumps(SECRET))[2:-2],
             quote(SECRET),
             quote(SECRET, safe=""),
             quote(SECRET, safe="").lower(),
@@ -30,7 +33,7 @@ class TestForms:
         ],
     )
     def test_a_value_is_looked_for_as_each_library_writes_it(self, form: Any) -> None:
-        """Plain, JSON with and without ASCII escapes, percent encoding in both cases and with each set of safe characters."""
+        """Plain, JSON with and without ASCII escapes, JSON in JSON, Python's repr, percent encoding in both cases and with each set of safe characters."""
         assert form.encode() in forms(SECRET)
 
     @pytest.mark.parametrize("before", ["", "u", "us", "user:", "användare:"])
