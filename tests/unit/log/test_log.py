@@ -243,11 +243,9 @@ class TestNoLeak:
     ) -> None:
         """As an event, a value, a key, within a text, an object's repr, an argument, a traceback of a chain of errors."""
         log.configure("debug", output, redactor, stream)
-        logger = log.get("x")
+        logger, event = log.get("x"), f"event {form}"
 
-        logger.debug(
-            " ".join(("event", form)), value=form, nested={form: [form, {"a": f"x{form}y"}]}, raw=f"x{form}".encode()
-        )
+        logger.debug(event, value=form, nested={form: [form, {"a": f"x{form}y"}]}, raw=f"x{form}".encode())
         logger.info("object", value=_Shows(form))
         logging.getLogger("uvicorn").error("GET /%s", form)
         try:
