@@ -44,15 +44,15 @@ SHAPES_KEPT: Final = 1000
 @asynccontextmanager
 async def open_sql(limits: ExecutorLimits) -> AsyncIterator["SqlExecutor"]:
     """The executor, with its pools, for as long as the block lives."""
-    async with anyio.create_task_group() as group:
-        pools = Pools(group)
-        group.start_soon(pools.keep_swept)
+    async with anyio.create_task_group() as resetting:
+        pools = Pools(resetting)
+        resetting.start_soon(pools.keep_swept)
         try:
             yield SqlExecutor(limits, pools)
         finally:
-            group.cancel_scope.cancel()
             with anyio.move_on_after(ROLLBACK_DEADLINE, shield=True):
                 await pools.close()
+            resetting.cancel_scope.cancel()
 
 
 class SqlExecutor:

@@ -82,6 +82,12 @@ class Pool:
                 await idle.session.close()
             idle.session.drop()
 
+    async def close(self) -> None:
+        """Close what is idle, and what becomes it; nobody takes a session any more."""
+        for _ in range(MOST):
+            await self._slots.acquire()
+        await self.close_idle(self._monotonic())
+
     async def _take(self) -> Session:
         while self._idle:
             session, since = self._idle.pop()
@@ -114,10 +120,10 @@ class Pool:
 
 
 async def _reset(session: Session) -> None:
-    """Leaves the session either clean or not usable."""
+    """Leaves the session either clean or not usable; shielded, for a reset cut short would leave a cancel under way."""
     is_done = False
     try:
-        with anyio.move_on_after(RESET_DEADLINE):
+        with anyio.move_on_after(RESET_DEADLINE, shield=True):
             await session.reset()
             is_done = True
     except ActionError:
@@ -156,6 +162,6 @@ class Pools:
             await self.sweep()
 
     async def close(self) -> None:
-        """Close every idle session."""
+        """Close every session, once those that are being reset are idle."""
         for pool in self._pools.values():
-            await pool.close_idle(self._monotonic())
+            await pool.close()

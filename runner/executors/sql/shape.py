@@ -17,6 +17,7 @@ from runner.errors import PermanentError
 from runner.executors.sql.check import Finding, check_statement, verb_of
 from runner.executors.sql.connection_string import Dialect
 from runner.executors.sql.lexer import HOLE, Token, tokens
+from runner.executors.sql.targets import Column, targets
 from runner.expressions.template import Bound
 
 Params = Sequence[Any] | Mapping[str, Any] | None
@@ -36,6 +37,9 @@ class Slot(NamedTuple):
     is_param: bool = False
     alone_in_list: bool = False
     """It is all that `in ( … )` holds, so that a list may be spread there."""
+
+    column: Column | None = None
+    """The column that it is written into as it is, where the text shows it."""
 
 
 class Shape(NamedTuple):
@@ -168,15 +172,16 @@ def unused_params(shapes: Sequence[Shape], params: Params) -> list[str]:
 def _pieces(written: Written, grammar: Sequence[Token], marks: Marks) -> tuple[str | Slot, ...]:
     pieces: list[str | Slot] = []
     at = references = places = 0
+    columns = targets(grammar)
     for index, token in enumerate(grammar):
         if token.kind != "ref" and not (token.kind == "mark" and marks.fills(token.text)):
             continue
-        alone = _is_alone_in_list(grammar, index)
+        alone, column = _is_alone_in_list(grammar, index), columns.get(index)
         if token.kind == "ref":
-            slot = Slot(written.sources[references], references, alone_in_list=alone)
+            slot = Slot(written.sources[references], references, alone_in_list=alone, column=column)
             references += 1
         else:
-            slot = Slot(token.text, mark_key(token.text, places), is_param=True, alone_in_list=alone)
+            slot = Slot(token.text, mark_key(token.text, places), is_param=True, alone_in_list=alone, column=column)
             places += 1
         pieces += [written.sql[at : token.start], slot]
         at = token.end

@@ -19,7 +19,7 @@ from runner.errors import ActionError, PermanentError, TemporaryError
 from runner.executors.sql.driver import Answer, Bounds
 from runner.executors.sql.mysql.connection import RunnerConnection
 from runner.executors.sql.mysql.failures import failure, lost
-from runner.executors.sql.mysql.values import bind, read
+from runner.executors.sql.mysql.values import bind, has_fraction, is_integer_column, read
 from runner.executors.sql.rows import Rows, check_columns
 from runner.executors.sql.shape import Query
 from runner.executors.sql.values import MisfitError
@@ -60,6 +60,7 @@ class MysqlSession:
         sql, values = _render(query)
         self._is_busy = True
         try:
+            await self._refuse_rounding(query)
             statement = await self._connection.cmd_stmt_prepare(sql)
             where = f"{NAME}: {query.label}"
             check_columns([str(column[0]) for column in statement["columns"]], where)
@@ -142,6 +143,20 @@ class MysqlSession:
         except BROKEN:
             raise self._lost() from None
         self._is_busy = False
+
+    async def _refuse_rounding(self, query: Query) -> None:
+        """1.5 would become 2 in an integer column; the database says the column's type, though not the parameter's."""
+        for slot, value in zip(query.shape.slots, query.values, strict=True):
+            if slot.column is None or not has_fraction(reveal(value)):
+                continue
+            look = f"select * from {slot.column.table} limit 0"  # noqa: S608  the table as the statement itself names it
+            looked = await self._connection.cmd_stmt_prepare(look.encode())
+            await self._connection.cmd_stmt_close(looked["statement_id"])
+            if is_integer_column(looked["columns"], slot.column):
+                message = (
+                    f"{NAME}: {query.label}: {slot.source}: expected an integer for an integer column, found a number"
+                )
+                raise PermanentError(f"{message} with a fraction", kind="value")
 
     async def _answer(self, found: Any, rows: Rows) -> Answer:
         if isinstance(found, Mapping):

@@ -6,6 +6,7 @@ Values into MySQL and MariaDB, which report no parameter types, and back.
 | null | NULL |
 | true, false | 1, 0 |
 | integer | BIGINT, signed or unsigned; beyond 64 bits DECIMAL |
+| number with a fraction, written into an integer column as it is | refused: these databases would round it |
 | number | DECIMAL by its JSON spelling (12.1 is 12.1); very large and very small ones DOUBLE |
 | text | text, unchanged |
 | ISO time with an offset or Z | `2024-05-01 10:30:00.5`, the same instant in UTC: these databases read no Z |
@@ -29,19 +30,25 @@ The session calls both directions.
 
 import math
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 from runner.executors.sql import iso
+from runner.executors.sql.targets import Column
 from runner.executors.sql.values import (
     MisfitError,
     checked_text,
+    exact_decimal,
     from_bytes,
     from_decimal,
     from_float,
     from_json,
     to_json,
 )
+
+INTEGERS: Final = frozenset({1, 2, 3, 8, 9, 13})
+"""MySQL's numbers for TINYINT, SMALLINT, INT, BIGINT, MEDIUMINT and YEAR; `column[1]` of a description."""
 
 FLOAT: Final = 4
 DOUBLE: Final = 5
@@ -95,6 +102,19 @@ def read(value: Any, column: Any) -> Any:
     if column[1] == JSON and isinstance(value, str):
         return from_json(value)
     return f"{value}Z" if column[1] == TIMESTAMP and isinstance(value, str) else value
+
+
+def has_fraction(value: Any) -> bool:
+    """Whether an integer column would have to round it: 1.5, or text in that spelling."""
+    number = exact_decimal(value) if isinstance(value, float | str) else None
+    return number is not None and number.is_finite() and number != number.to_integral_value()
+
+
+def is_integer_column(columns: Sequence[Any], wanted: Column) -> bool:
+    """Whether the column, among the descriptions of its table's columns, holds integers only."""
+    if not wanted.name:
+        return wanted.place < len(columns) and columns[wanted.place][1] in INTEGERS
+    return any(str(column[0]).lower() == wanted.name and column[1] in INTEGERS for column in columns)
 
 
 def _bytes(value: bytes, column: Any) -> Any:

@@ -1,8 +1,11 @@
 """What a statement may not hold; `@` stands for a reference in these tables."""
 
+from typing import Any
+
 import pytest
 
 from runner.executors.sql.check import check_statement
+from runner.executors.sql.connection_string import Dialect
 from runner.executors.sql.lexer import HOLE, tokens
 
 ALL = ("postgres", "sqlite", "mysql")
@@ -100,7 +103,7 @@ ACCEPTED = [
 ]
 
 
-def findings(sql: str, dialect, **options):
+def findings(sql: str, dialect: Dialect, **options: Any) -> Any:
     return check_statement(tokens(sql.replace("@", HOLE), dialect), dialect, **options)
 
 
@@ -109,23 +112,23 @@ class TestStatements:
         ("dialect", "sql", "expected"),
         [(dialect, sql, text) for dialects, sql, text in REFUSED for dialect in dialects],
     )
-    def test_refused_with_the_cure(self, dialect, sql, expected):
+    def test_refused_with_the_cure(self, dialect: Dialect, sql: str, expected: Any) -> None:
         """What no parameter can be is refused, and the message says what to do instead."""
         assert any(expected in finding.message for finding in findings(sql, dialect)), findings(sql, dialect)
 
     @pytest.mark.parametrize(("dialect", "sql"), [(dialect, sql) for dialects, sql in ACCEPTED for dialect in dialects])
-    def test_accepted(self, dialect, sql):
+    def test_accepted(self, dialect: Dialect, sql: str) -> None:
         """What the database takes is left alone."""
         assert findings(sql, dialect) == []
 
-    def test_exactly_once_allows_no_statement_that_commits(self):
+    def test_exactly_once_allows_no_statement_that_commits(self) -> None:
         """MySQL ends the transaction at DDL; PostgreSQL does not."""
         assert findings("truncate t", "mysql", exactly_once=True)[0].message.startswith(
             "truncate: ends the transaction"
         )
         assert findings("truncate t", "postgres", exactly_once=True) == []
 
-    def test_findings_come_in_the_order_of_the_text(self):
+    def test_findings_come_in_the_order_of_the_text(self) -> None:
         """Two mistakes are two findings, each at its place."""
         sql = "select '@' from @"
 

@@ -1,8 +1,10 @@
 """Connection strings: read once, by us, without help from the environment, and never repeated."""
 
+from typing import Any
+
 import pytest
 
-from runner.executors.sql.connection_string import Host, parse
+from runner.executors.sql.connection_string import Dialect, Host, parse
 
 
 class TestServers:
@@ -20,14 +22,14 @@ class TestServers:
             ("mysql://u@/d?unix_socket=/run/m.sock", "mysql", (Host("/run/m.sock", 3306),), "u", "", "d"),
         ],
     )
-    def test_parts(self, text, dialect, hosts, user, password, database):
+    def test_parts(self, text: str, dialect: Dialect, hosts: Any, user: Any, password: Any, database: str) -> None:
         """Every part is read, percent-decoded, with defaults that are written down."""
         target = parse(text)
 
         assert (target.dialect, target.hosts, target.user) == (dialect, hosts, user)
         assert (target.password, target.database) == (password, database)
 
-    def test_defaults_do_not_come_from_the_environment(self, monkeypatch):
+    def test_defaults_do_not_come_from_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """PGHOST and its like complete nothing."""
         for name in ("PGHOST", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGPORT"):
             monkeypatch.setenv(name, "1")
@@ -52,7 +54,7 @@ class TestSqlite:
             ("sqlite:///a%20b.db?mode=ro", "a b.db"),
         ],
     )
-    def test_path(self, text, path):
+    def test_path(self, text: str, path: Any) -> None:
         """Three slashes are relative, four absolute."""
         assert parse(text).path == path
 
@@ -81,15 +83,15 @@ class TestRefused:
             ("sqlite:///:memory:", "would vanish"),
         ],
     )
-    def test_message(self, text, expected):
+    def test_message(self, text: str, expected: Any) -> None:
         """The message says what was expected and holds no part of the string."""
-        with pytest.raises(ValueError, match="^connection_string: ") as caught:
+        with pytest.raises(ValueError, match=r"^connection_string: ") as caught:
             parse(text)
 
         assert expected in str(caught.value)
         assert "c4nary" not in str(caught.value)
 
-    def test_a_target_prints_without_its_password(self):
+    def test_a_target_prints_without_its_password(self) -> None:
         """Neither repr nor str tells more than the kind."""
         target = parse("postgresql://u:c4nary@h/d")
 

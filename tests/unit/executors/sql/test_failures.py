@@ -1,6 +1,7 @@
 """Errors hold names and numbers, never what the server said about values."""
 
 import sqlite3
+from typing import Any
 
 import pytest
 from mysql.connector.errors import DatabaseError
@@ -45,7 +46,7 @@ class TestMysql:
             (2013, None, "Lost connection to MySQL server at 'c4nary'", "connection", "the connection was lost"),
         ],
     )
-    def test_built_from_number_and_names(self, number, state, message, kind, told):
+    def test_built_from_number_and_names(self, number: Any, state: Any, message: str, kind: Any, told: Any) -> None:
         """A name is taken from its own place in a text that is known, and from nowhere else."""
         error = mysql_failure(DatabaseError(msg=message, errno=number, sqlstate=state), "query")
 
@@ -79,7 +80,7 @@ class TestSqlite:
             ("SQLITE_INTERRUPT", "interrupted", "timeout", "was interrupted"),
         ],
     )
-    def test_built_from_code_and_names(self, name, message, kind, told):
+    def test_built_from_code_and_names(self, name: Any, message: str, kind: Any, told: Any) -> None:
         """A message that no pattern knows is not passed on."""
         raised = sqlite3.OperationalError(message)
         raised.sqlite_errorname = name

@@ -1,6 +1,8 @@
 """Where literals, names, comments and placeholders begin and end, in each dialect."""
 
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -60,18 +62,18 @@ class TestTokens:
             ("mysql", "/*!1 x*/", [("comment", "/*!1 x*/")]),
         ],
     )
-    def test_pieces(self, dialect, sql, expected):
+    def test_pieces(self, dialect: Dialect, sql: str, expected: Any) -> None:
         """Each dialect's own literals, names, comments and placeholders."""
         assert kinds(sql, dialect) == expected
 
     @pytest.mark.parametrize("dialect", DIALECTS)
     @pytest.mark.parametrize("sql", ["'a", '"a', "/* a", "`a", "[a", "$q$ a", "E'a\\"])
-    def test_what_has_no_end_runs_to_the_end(self, dialect, sql):
+    def test_what_has_no_end_runs_to_the_end(self, dialect: Dialect, sql: str) -> None:
         """Whatever began there is one token that is not closed, or plain text of that dialect."""
         assert "".join(token.text for token in tokens(sql, dialect)).replace(" ", "") == sql.replace(" ", "")
 
     @given(sql=st.text(alphabet="aE'\"`[]$-/*#\\;?:@1 \n\0x&U", max_size=60), dialect=st.sampled_from(DIALECTS))
-    def test_no_character_is_lost(self, sql, dialect):
+    def test_no_character_is_lost(self, sql: str, dialect: Dialect) -> None:
         """Tokens follow each other, lie in the text, and leave out white space alone."""
         found = tokens(sql, dialect)
 
@@ -80,7 +82,7 @@ class TestTokens:
 
     @pytest.mark.parametrize("dialect", DIALECTS)
     @pytest.mark.parametrize("piece", ["'", "''a", "/*", "$a$", "\\", "[", "1e", "(", "\0"])
-    def test_time_is_linear(self, dialect, piece):
+    def test_time_is_linear(self, dialect: Dialect, piece: Any) -> None:
         """Twenty thousand of the worst pieces take less than a second."""
         started = time.perf_counter()
 
@@ -89,7 +91,7 @@ class TestTokens:
         assert time.perf_counter() - started < 1
 
 
-def _gapless(sql, found):
+def _gapless(sql: str, found: Any) -> Iterator[Any]:
     at = 0
     for token in found:
         assert sql[at : token.start].strip() == ""

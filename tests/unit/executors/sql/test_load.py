@@ -1,5 +1,7 @@
 """What is refused when a file is loaded, with its place."""
 
+from typing import Any
+
 import pytest
 
 from runner.executors.sql import ACTION_TYPE
@@ -8,7 +10,7 @@ from runner.ports import CheckedConfig
 POSTGRES = "postgresql://u:c4nary@h/d"
 
 
-def problems(templates=(), **raw):
+def problems(templates: Any = (), **raw: Any) -> Any:
     found = ACTION_TYPE.check(CheckedConfig(raw, frozenset((name,) for name in templates)))
     return [(problem.path, problem.line, problem.column, problem.message) for problem in found]
 
@@ -41,14 +43,14 @@ class TestConfig:
             ),
         ],
     )
-    def test_what_does_not_go_together(self, raw, path, message):
+    def test_what_does_not_go_together(self, raw: Any, path: Any, message: str) -> None:
         """Each mistake is a problem at its key."""
         found = problems(**{"connection_string": POSTGRES, **raw})
 
         assert [(where, message in text) for where, _, _, text in found] == [(path, True)]
         assert "c4nary" not in str(found)
 
-    def test_a_good_config_has_no_problem(self):
+    def test_a_good_config_has_no_problem(self) -> None:
         """Templates stand wherever a value may."""
         assert (
             problems(("connection_string",), connection_string="$env.DATABASE_URL", query="select $input.a", params={})
@@ -57,7 +59,7 @@ class TestConfig:
 
 
 class TestStatements:
-    def test_a_finding_has_the_place_in_the_file(self):
+    def test_a_finding_has_the_place_in_the_file(self) -> None:
         """Line and column count from the leaf's own text."""
         found = problems(
             connection_string=POSTGRES, queries=["select 1", "select $input.a,\n  '{{ $input.b | upper }}'"]
@@ -81,12 +83,12 @@ class TestStatements:
             ("select $$input.a", POSTGRES, False),
         ],
     )
-    def test_an_unknown_dialect_refuses_what_all_three_refuse(self, query, connection, refused):
+    def test_an_unknown_dialect_refuses_what_all_three_refuse(self, query: str, connection: Any, refused: Any) -> None:
         """What is right in one of them is looked at again before the first execution."""
         templates = ("connection_string",) if "$" in connection else ()
 
         assert bool(problems(templates, connection_string=connection, query=query)) is refused
 
-    def test_what_is_no_expression_is_left_to_the_loader(self):
+    def test_what_is_no_expression_is_left_to_the_loader(self) -> None:
         """The loader says it, once."""
         assert problems(connection_string=POSTGRES, query="select {{ $input. }} where '$input.a'") == []
