@@ -15,7 +15,7 @@ import hashlib
 import hmac
 import time
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from runner.errors import EvaluationError, ExpressionLimitError
 
@@ -32,6 +32,8 @@ MAX_REGEX_SECONDS: Final = 0.08
 """CPU time of all matching in one evaluation: linear for one match, but a text may hold a match at every letter."""
 _BYTES_A_STEP: Final = 256
 _NODES_A_STEP: Final = 4
+_REMEMBERED_LENGTH: Final = 8
+"""A flat list or mapping up to this length is weighed again rather than kept in mind."""
 
 
 class Evaluation:
@@ -105,35 +107,42 @@ class Evaluation:
 
         Raises `ExpressionLimitError` where that is larger than a result may be, or nested deeper than 50.
         """
-        weight, _ = self._weigh(value, 0)
+        weight = self._weigh(value, 0)[0] if isinstance(value, dict | list) else _leaf_weight(value)
         self.fits(weight * times)
         return weight * times
 
     def _weigh(self, value: Any, depth: int) -> tuple[int, int]:
-        if isinstance(value, dict):
-            nodes: Any = value.values()
-            weight = 2 + sum(map(len, value)) + 4 * len(value)
-        elif isinstance(value, list):
-            nodes = value
-            weight = 2 + len(value)
-        else:
-            return _leaf_weight(value), 0
+        """The weight of a list or mapping and how deep it is; what is shared is gone through once."""
         known = self._weights.get(id(value))
         if known is None:
-            self.step(len(value) // _NODES_A_STEP)
-            height = 0
-            for node in nodes:
-                if isinstance(node, dict | list) and depth >= MAX_DEPTH:
-                    raise ExpressionLimitError(f"the value would be nested deeper than {MAX_DEPTH}")
-                below, under = self._weigh(node, depth + 1)
-                weight += below
-                height = max(height, under + 1)
-                self.fits(weight)
-            known = self._weights[id(value)] = (value, weight, height)
+            self.step(1 + len(value) // _NODES_A_STEP)
+            mapping = isinstance(value, dict)
+            weight = 2 + len(value) + (sum(map(len, value)) + 3 * len(value) if mapping else 0)
+            height = 1
+            for node in value.values() if mapping else value:
+                kind = type(node)
+                if kind is str:
+                    weight += len(node) + 2
+                elif kind is dict or kind is list:
+                    if depth >= MAX_DEPTH:
+                        self._too_deep()
+                    below, under = self._weigh(node, depth + 1)
+                    weight += below
+                    height = max(height, under + 1)
+                    self.fits(weight)
+                else:
+                    weight += _leaf_weight(node)
+            self.fits(weight)
+            known = (value, weight, height)
+            if len(value) > _REMEMBERED_LENGTH or height > 1:
+                self._weights[id(value)] = known
         _, weight, height = known
-        if depth + height > MAX_DEPTH:
-            raise ExpressionLimitError(f"the value would be nested deeper than {MAX_DEPTH}")
+        if depth + height > MAX_DEPTH + 1:
+            self._too_deep()
         return weight, height
+
+    def _too_deep(self) -> NoReturn:
+        raise ExpressionLimitError(f"the value would be nested deeper than {MAX_DEPTH}")
 
 
 def _leaf_weight(value: Any) -> int:

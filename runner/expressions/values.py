@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from runner.errors import EvaluationError, ExpressionLimitError
-from runner.expressions.bounds import MAX_DEPTH, Evaluation, checked_number
+from runner.expressions.bounds import Evaluation, checked_number
 from runner.expressions.labels import ABSENT, Absent, Labelled, below
 
 _KINDS: Final = {
@@ -28,6 +28,12 @@ _KINDS: Final = {
     timedelta: "a duration",
     type(ABSENT): "nothing (absent)",
 }
+
+
+_NODES_A_STEP: Final = 4
+_STEPS_A_PAIR: Final = 4
+"""Of two lists or mappings that are compared, besides what they hold."""
+_DEEPEST_COMPARED: Final = 100
 
 
 class Digest(str):
@@ -61,27 +67,30 @@ def truth(value: Any) -> bool:
 
 def same(evaluation: Evaluation, left: Any, right: Any) -> bool:
     """
-    Equality; never an error but for bounds. Absent equals null, 1 equals 1.0, true is no number, a date is no text.
+    Equality; never an error but for bounds.
+
+    Absent equals null, 1 equals 1.0, true is no number (Python's own `==` says it is, deep within lists too).
     """
-    left = None if left is ABSENT else left
-    right = None if right is ABSENT else right
-    try:
-        return bool(left == right) and _same_kinds(evaluation, left, right, 0)
-    except RecursionError:
-        raise ExpressionLimitError("the values are nested too deep to be compared") from None
+    return _same(evaluation, None if left is ABSENT else left, None if right is ABSENT else right, 0)
 
 
-def _same_kinds(evaluation: Evaluation, left: Any, right: Any, depth: int) -> bool:
-    """Python says that `True == 1`; this says it is not, in lists and mappings too."""
+def _same(evaluation: Evaluation, left: Any, right: Any, depth: int) -> bool:
     if left is right:
         return True
-    if isinstance(left, list | dict):
-        evaluation.step(len(left))
-        if depth > MAX_DEPTH * 4:
-            raise ExpressionLimitError("the values are nested too deep to be compared")
-        pairs = zip(left, right, strict=True) if isinstance(left, list) else ((left[key], right[key]) for key in left)
-        return all(_same_kinds(evaluation, one, other, depth + 1) for one, other in pairs)
-    return isinstance(left, bool) == isinstance(right, bool)
+    if isinstance(left, list) and isinstance(right, list):
+        pairs: Any = zip(left, right, strict=False)
+    elif isinstance(left, dict) and isinstance(right, dict):
+        if left.keys() != right.keys():
+            return False
+        pairs = ((item, right[key]) for key, item in left.items())
+    else:
+        return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
+    if len(left) != len(right):
+        return False
+    evaluation.step(_STEPS_A_PAIR + len(left) // _NODES_A_STEP)
+    if depth > _DEEPEST_COMPARED:
+        raise ExpressionLimitError(f"values nested deeper than {_DEEPEST_COMPARED} cannot be compared")
+    return all(_same(evaluation, one, other, depth + 1) for one, other in pairs)
 
 
 def sort_key(value: Any) -> Any:

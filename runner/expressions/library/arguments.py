@@ -6,11 +6,12 @@ before it.
 """
 
 import re
+from itertools import repeat
 from typing import Any, Final
 
 from runner.errors import EvaluationError
 from runner.expressions.bounds import MAX_DIGITS, Evaluation
-from runner.expressions.labels import ABSENT, Absent, Labelled, Names, children, under
+from runner.expressions.labels import ABSENT, NO_LABELS, Absent, Labelled, Names, children, under
 from runner.expressions.values import child, is_number, kind_of
 
 _STEP: Final = re.compile(r"[0-9]{1,9}")
@@ -82,7 +83,12 @@ def digits(value: str) -> str:
 
 def elements(evaluation: Evaluation, labelled: Labelled) -> list[Labelled]:
     """The items of a list, each with its own labels; one step each."""
-    evaluation.step(len(items(labelled.value)))
+    listed = items(labelled.value)
+    evaluation.step(len(listed))
+    if not labelled.labels:
+        return list(map(Labelled._make, zip(listed, repeat(NO_LABELS))))
+    if not labelled.labels:
+        return list(map(Labelled._make, zip(items(labelled.value), repeat(NO_LABELS))))
     return [part for _, part in children(labelled)]
 
 
@@ -94,13 +100,11 @@ def entries(evaluation: Evaluation, labelled: Labelled, name: str = "") -> dict[
 
 def gathered(parts: list[Labelled]) -> Labelled:
     """A list of these items, each keeping its labels."""
-    labels = {
-        path: names
-        for index, part in enumerate(parts)
-        if part.labels
-        for path, names in under(part.labels, index).items()
-    }
-    return Labelled([part.value for part in parts], labels)
+    values = [part.value for part in parts]
+    if not any(part.labels for part in parts):
+        return Labelled(values)
+    labels = {path: names for index, part in enumerate(parts) for path, names in under(part.labels, index).items()}
+    return Labelled(values, labels)
 
 
 def mapped(parts: dict[str, Labelled], names: Names = frozenset()) -> Labelled:

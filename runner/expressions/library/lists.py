@@ -20,6 +20,9 @@ Call = Callable[[Labelled | Absent], Any]
 """A filter or test with its further arguments already in it."""
 
 _NOTHING: Final = Labelled(None)
+_STEPS_OF_FLATTENING: Final = 3
+_STEPS_OF_AN_IDENTITY: Final = 2
+"""Of a list or mapping that `unique` makes comparable."""
 _YES: Final = Labelled(True)
 _EMPTY: Final = Labelled("")
 _ONE: Final = Labelled(1)
@@ -126,6 +129,7 @@ def flat(evaluation: Evaluation, value: Labelled, levels: Labelled = _ONE) -> La
     for _ in range(whole(levels.value, "levels", most=50)):
         if not any(isinstance(part.value, list) for part in parts):
             break
+        evaluation.step(_STEPS_OF_FLATTENING * len(parts))
         nested = [elements(evaluation, part) if isinstance(part.value, list) else [part] for part in parts]
         parts = [item for items in nested for item in items]
     return gathered(parts)
@@ -244,7 +248,7 @@ def _keys(
 
 def _identity(evaluation: Evaluation, value: Any) -> Any:
     """Something hashable that is equal for equal values, true and 1 told apart."""
-    evaluation.step()
+    evaluation.step(1 + _STEPS_OF_AN_IDENTITY * isinstance(value, list | dict))
     if isinstance(value, list):
         return ("list", *(_identity(evaluation, item) for item in value))
     if isinstance(value, dict):

@@ -17,6 +17,7 @@ MARKED: Final = "expression"
 """The name that `| secret` gives where none is written."""
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_STEPS_OF_INDEXING: Final = 3
 _NO: Final = Labelled(None)
 _EMPTY: Final = Labelled("")
 _MARK: Final = Labelled(MARKED)
@@ -57,6 +58,7 @@ def by(evaluation: Evaluation, value: Labelled, attribute: Labelled, many: Label
     found: dict[str, list[Labelled]] = {}
     owners: frozenset[str] = frozenset()
     for index, part in enumerate(elements(evaluation, value)):
+        evaluation.step(_STEPS_OF_INDEXING)
         key = must_have(part, attribute.value, index)
         if isinstance(key.value, list | dict | bytes) or key.value is None:
             raise EvaluationError(f"needs text or a number as key, found {kind_of(key.value)} in item {index}")

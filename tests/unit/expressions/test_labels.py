@@ -265,4 +265,4 @@ def _holds_something(value: Any) -> bool:
     """An empty list, or one of nothing, has no place for a label."""
     if isinstance(value, list):
         return any(_holds_something(item) for item in value)
-    return value != {}
+    return bool(value != {})
