@@ -130,9 +130,7 @@ class Watcher:
     async def _notices(self) -> None:
         """Pass on the system's notices; where there are none to be had, the comparison is all there is."""
         try:
-            async for _ in watchfiles.awatch(
-                self._folder, watch_filter=None, debounce=50, step=20, recursive=False, raise_interrupt=False
-            ):
+            async for _ in watchfiles.awatch():
                 self._notice.set()
         except (OSError, RuntimeError):
             return
