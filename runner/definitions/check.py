@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+import msgspec
 from msgspec import UNSET
 
 from runner.definitions.action_checks import check_action
@@ -175,7 +176,8 @@ class _Check:
         if action.output is not UNSET:
             self.references.check(action.output, attempt, (*path, "output"))
         if action.body is not None:
-            self.body(action.body, (*path, "config"), within)
+            inside = msgspec.structs.replace(within, holders=(*within.holders, action.id))
+            self.body(action.body, (*path, "config"), inside)
         elif action.config is not None:
             spec = self.specs.get(action.type)
             kinds = leaf_kinds(action.config, spec.config if spec else None)
@@ -192,7 +194,7 @@ def _every_phase(body: Body, path: Path) -> Iterator[tuple[Path, tuple[Action, .
 
 
 def _at(outer: Sight, ran: frozenset[str], own: str) -> Sight:
-    return Sight(outer.names, outer.roots, ran, own)
+    return Sight(outer.names, outer.roots, ran, own, outer.holders)
 
 
 def _parameters(workflow: Workflow) -> frozenset[str] | None:

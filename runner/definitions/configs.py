@@ -74,7 +74,7 @@ class Configs:
         templates = frozenset(
             text.path for text in texts(raw, kinds) if text.computed and (text.later or constant(text.text) is FAILED)
         )
-        for problem in spec.check(WrittenConfig(raw, templates)):
+        for problem in _asked(spec, WrittenConfig(raw, templates)):
             place = (*path, *parse(problem.path))
             offset = self.offset(place, problem)
             self.findings.at(place, problem.message, offset=offset, severity=problem.severity)
@@ -132,3 +132,15 @@ class Configs:
         if key in fields_of(WrittenAction) and key != "config":
             return f"{key} is an engine key: write it beside config, not in it"
         return None
+
+
+def _asked(spec: ActionSpec, config: WrittenConfig) -> list[Problem]:
+    """What a package's check says; one that breaks is a problem of this action and of nothing else."""
+    try:
+        return list(spec.check(config))
+    except Exception as error:  # noqa: BLE001  a package's code, whatever it raises
+        return [
+            Problem(
+                message=f"the check of the type {spec.name} broke ({type(error).__name__}): report it to its authors"
+            )
+        ]

@@ -54,7 +54,11 @@ def _follow(text: str, node: Node, offset: int) -> int:
 
 def _to_text(text: str, position: int, end: int, quote: str) -> int:
     """Past white space and, between double quotes, past escaped line breaks."""
-    position = _skip(text, position, end)
+    return _past_breaks(text, _skip(text, position, end), end, quote)
+
+
+def _past_breaks(text: str, position: int, end: int, quote: str) -> int:
+    """Past escaped line breaks and the indentation that follows them."""
     while quote == '"' and text.startswith(("\\\n", "\\\r\n"), position):
         position = _skip(text, position + 1, end)
     return position
@@ -63,6 +67,7 @@ def _to_text(text: str, position: int, end: int, quote: str) -> int:
 def _advance(text: str, position: int, end: int, character: str, quote: str) -> int:
     """Past what the value's `character` was written as."""
     if character in _SPACE:
+        position = _past_breaks(text, position, end, quote)
         if position < end and text[position] in _SPACE:
             return position + 1
         if quote != '"' or not text.startswith("\\", position):

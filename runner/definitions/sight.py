@@ -67,12 +67,17 @@ class FileNames(msgspec.Struct, frozen=True):
 
 
 class Sight(msgspec.Struct, frozen=True):
-    """What a place sees. `own` is the id of the action that it belongs to; `ran` are the ids that have ended there."""
+    """
+    What a place sees: `ran` are the ids that have ended there.
+
+    `own` is the id of the action that it belongs to, empty for a body's output; `holders` are the groups around it.
+    """
 
     names: FileNames
     roots: frozenset[str] = EVERYWHERE
     ran: frozenset[str] = frozenset()
     own: str = ""
+    holders: tuple[str, ...] = ()
 
     def also(self, *roots: str) -> "Sight":
         """The same place with further roots."""
@@ -140,12 +145,11 @@ class Sight(msgspec.Struct, frozen=True):
             return f"no action has the id {name}{near}"
         if name == self.own:
             return f"{name} has no value yet: what the attempt just got is $this, in output and retry.until"
-        own_holders = self.names.holders.get(self.own, ())
-        if name in own_holders:
-            return f"{name} is the group around this action and has no value yet"
-        if holders != own_holders[: len(holders)]:
+        if name in self.holders:
+            return f"{name} is the group around this and has no value yet"
+        if holders != self.holders[: len(holders)]:
             return f"{name} stands inside the group {holders[-1]} and is seen only there: name it in the group's output"
-        return self._too_early(name, (*own_holders, self.own)[len(holders)])
+        return self._too_early(name, (*self.holders, self.own)[len(holders)])
 
     def _too_early(self, name: str, beside: str) -> str:
         """`beside` is what stands in one body with `name` and holds this place; empty for the body's output."""
