@@ -18,7 +18,7 @@ class Sink:
 
     def __init__(self, news: News, log: Any) -> None:
         self._news = news
-        self._log = log
+        self._log = log.bind()  # the lazy logger would be made anew for each line
 
     def publish(self, run: str, workflow: str, event: AnyEvent) -> None:
         """Never waits; what the log cannot write it drops itself."""

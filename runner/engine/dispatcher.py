@@ -122,10 +122,15 @@ class Dispatcher:
         while True:
             event = anyio.Event()
             self._ended.setdefault(run, []).append(event)
+            if run in self._live:
+                await event.wait()
+                continue
             row = await self._services.store.get(run)
             if row is None:
                 raise RefusedError(f"there is no run {run}", reason="unknown")
             if row.ended_at is not None:
+                for waiter in self._ended.pop(run, []):
+                    waiter.set()
                 return row
             if run in self._left:
                 raise StoreError(f"run {run} is left as it lies in the store; the log tells why")

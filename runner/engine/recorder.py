@@ -9,6 +9,8 @@ waits; what was added goes to the disk as one indivisible append at the next `fl
 of them. Encoding happens here, by the run that made the value, so that only the disk can fail later (design §2.10).
 """
 
+from typing import Final
+
 import anyio
 import msgspec
 
@@ -23,6 +25,10 @@ ROW_BYTES = 4096
 
 OFF_LOOP_BYTES = 65_536
 """A value longer than this is masked in a thread, so that it does not hold up the others."""
+
+
+_NULL: Final = Stored(json=msgspec.Raw(b"null"))
+_EMPTY: Final = Stored(json=msgspec.Raw(b"{}"))
 
 
 class Recorder:
@@ -104,9 +110,11 @@ class Recorder:
 
         Raises PermanentError (`value`) for one that cannot be written as JSON or passes the run's bounds.
         """
+        if labelled.value is None or labelled.value == {}:
+            return _NULL if labelled.value is None else _EMPTY
         real = self._encode(labelled.value)
-        if not labelled.labels and len(real) <= OFF_LOOP_BYTES:
-            masked = self._redactor.value(labelled.value)
+        if len(real) <= OFF_LOOP_BYTES:
+            masked = self._masked(labelled)
         else:
             masked = await anyio.to_thread.run_sync(self._masked, labelled)
         changed = masked is not labelled.value
