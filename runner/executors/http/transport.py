@@ -11,6 +11,7 @@ and no other. `runner.executors.http.exchange` calls this; `http2` is its siblin
 
 import socket
 import ssl
+from asyncio import Future
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
@@ -78,6 +79,9 @@ class Http1:
             )
         except (aiohttp.ClientError, http_exceptions.HttpProcessingError, OSError, ValueError) as error:
             raise _translated(request, error) from None
+        if sum(len(name) + len(value) for name, value in response.raw_headers) > MAX_SIZE:
+            response.close()
+            raise _headers_too_large(request)
         return _Answer(request, response)
 
 
@@ -90,6 +94,10 @@ class _Answer:
         self.status = response.status
         self.fields: Fields = decoded(response.raw_headers)
         self.headers = folded(self.fields)
+        self._protocol = None if response.connection is None else response.connection.protocol
+        self._end = None if self._protocol is None else self._protocol.closed
+        if self._end is not None:
+            self._end.add_done_callback(self._connection_ended)
 
     async def some(self) -> bytes:
         try:
@@ -98,7 +106,16 @@ class _Answer:
             raise _translated(self._request, error) from None
 
     async def aclose(self) -> None:
+        if self._end is not None:
+            self._end.remove_done_callback(self._connection_ended)
         self._response.release()
+
+    def _connection_ended(self, _: Future[None]) -> None:
+        """Wake whoever waits for more of the body: where a chunk was malformed, aiohttp does not."""
+        content = self._response.content
+        if not content.is_eof() and content.exception() is None:
+            malformed = None if self._protocol is None else self._protocol.exception()
+            content.set_exception(malformed or aiohttp.ServerDisconnectedError())
 
 
 @asynccontextmanager
@@ -155,12 +172,14 @@ def _translated(request: Outgoing, error: Exception) -> ActionError:
         return failures.silent(request, SILENCE)
     cause = error.__cause__ or error
     if isinstance(cause, http_exceptions.LineTooLong) or _says_too_long(error):
-        return failures.too_large(request, f"headers of more than {MAX_SIZE:,} bytes")
+        return _headers_too_large(request)
     if isinstance(error, aiohttp.ClientResponseError | http_exceptions.HttpProcessingError):
         return failures.malformed(request, "what is not HTTP")
-    if isinstance(error, aiohttp.ClientPayloadError) and isinstance(cause, http_exceptions.TransferEncodingError):
-        return failures.malformed(request, "with chunks that are not HTTP's")
     return failures.broken_off(request)
+
+
+def _headers_too_large(request: Outgoing) -> ActionError:
+    return failures.too_large(request, f"headers of more than {MAX_SIZE:,} bytes")
 
 
 def _says_too_long(error: Exception) -> bool:
