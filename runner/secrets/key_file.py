@@ -4,12 +4,13 @@ The key for sealing of an installation that has no master key, in a file beside 
 `runner.secrets.sealer` asks for it. The file holds one key as `runner init` writes it, mode 0600, made once.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from runner.errors import VaultKeyError
 from runner.secrets.files import make_private, read_regular
-from runner.secrets.keys import MasterKey, new_master_key, parse
+from runner.secrets.keys import PREFIX, MasterKey, new_master_key, parse
 
 _MOST: Final = 4096
 
@@ -26,7 +27,7 @@ def read_key_file(path: Path, *, make: bool) -> MasterKey | None:
         raise VaultKeyError(f"The key file {path} cannot be read: {error.strerror}.") from None
     except ValueError:
         text = ""
-    try:
-        return parse(text)
-    except VaultKeyError:
-        raise VaultKeyError(f"The key file {path} holds no key that Runner wrote: put it back from a backup.") from None
+    if text.startswith(PREFIX):
+        with suppress(VaultKeyError):
+            return parse(text)
+    raise VaultKeyError(f"The key file {path} holds no key that Runner wrote: put it back from a backup.")

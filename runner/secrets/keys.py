@@ -31,7 +31,7 @@ _FEWEST_CHARACTERS: Final = 6
 _SAMPLE_WORDS: Final = re.compile(
     "qwertyuiop|asdfghjkl|abcdefghij|1234567890|12345678|placeholder|passphrase|characters|production|password|replace|"
     "default|example|insert|change|secure|secret|master|please|random|runner|strong|local|value|super|admin|bytes|chars|"
-    "least|here|todo|this|your|long|must|test|with|key|the|dev|set|you|me|my|in|of|at|be|to|a"
+    "least|here|todo|this|your|long|must|test|with|key|the|dev|set|me|my"
 )
 """What sample configurations are made of; a passphrase in which little else stands is refused."""
 

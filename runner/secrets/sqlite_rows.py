@@ -31,6 +31,9 @@ APPLICATION: Final = 0x52756E56
 """`RunV` in the file's header: this is a vault of Runner."""
 
 FORMAT: Final = 1
+_SMALLEST: Final = 512
+"""Bytes of SQLite's smallest page; what is shorter it takes for an empty database, and would overwrite it."""
+
 _BUSY: Final = 2.0
 """Seconds that SQLite itself waits for another process's transaction."""
 
@@ -53,8 +56,11 @@ async def read_head(path: Path) -> Head | None:
 
 
 def _read_head(path: Path) -> Head | None:
-    if not path.exists() or not path.stat().st_size:
+    size = path.stat().st_size if path.exists() else 0
+    if not size:
         return None
+    if size < _SMALLEST:
+        raise StoreFormatError(f"{path} cannot be read as a vault: it is no database")
     wal = path.with_name(path.name + "-wal")
     lonely = not wal.exists() or not wal.stat().st_size
     url = f"file:{quote(str(path))}?mode=ro{'&immutable=1' if lonely else ''}"
