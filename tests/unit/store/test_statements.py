@@ -31,7 +31,7 @@ def database() -> Iterator[sqlite3.Connection]:
 def _statements() -> Iterator[tuple[str, str]]:
     for theme in ("appends", "admissions", "lanes", "lookups"):
         sql = load(theme)
-        for name in sql.keys() - FRAGMENTS:
+        for name in sorted(sql.keys() - FRAGMENTS):
             values = "(" + ", ".join("?" * WIDTHS.get(theme, {}).get(name, 1)) + ")"
             text = sql[name].replace("{row}", sql.get("row", "")).replace("{rows}", f"{values}, {values}")
             yield f"{theme}.{name}", text
