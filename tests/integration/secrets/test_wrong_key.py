@@ -67,6 +67,7 @@ class TestWrongKey:
                 "The master key is not one that `runner init` wrote: it is of a kind that this version does not know.",
             ),
         ],
+        ids=["another", "a-passphrase", "empty", "short", "sample", "typo", "cut-off", "unknown-kind"],
     )
     async def test_is_said_in_one_sentence_and_writes_nothing(self, key: Any, message: Any, filled: Any) -> None:
         """A wrong, empty, short, sample or mistyped key; the sentence does not repeat it."""
