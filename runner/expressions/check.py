@@ -143,13 +143,18 @@ def _check_call(
 
 
 def _problem_with_applying(function: Function, args: list[nodes.Expr], keywords: list[str]) -> str | None:
-    """`map('round', 2)`: the arguments before the name are its own, those after it go on to what is named."""
+    """`map('round', precision=2)`: what stands before the name is its own, the rest goes on to what is named."""
     assert function.applies is not None
     kind, position = function.applies
-    own = min(len(args), position)
+    own = [keyword for keyword in keywords if keyword in function.parameters]
+    if function.parameters[position + 1] in own:
+        return f"takes the name of a {kind} without `{function.parameters[position + 1]}=`"
     if len(args) <= position:
-        return function.problem_with(1 + own, keywords, piped=1)
+        return function.problem_with(1 + len(args), keywords, piped=1)
+    problem = function.problem_with(1 + position, own, piped=1)
     named = args[position]
+    if problem:
+        return problem
     if not isinstance(named, nodes.Const) or not isinstance(named.value, str):
         return f"takes the name of a {kind} as a text in quotes"
     known = FILTERS if kind == "filter" else TESTS
@@ -158,7 +163,8 @@ def _problem_with_applying(function: Function, args: list[nodes.Expr], keywords:
     applied = known[named.value]
     if applied.applies:
         return f"cannot apply `{named.value}`"
-    problem = applied.problem_with(len(args) - position, keywords, piped=1)
+    rest = [keyword for keyword in keywords if keyword not in own]
+    problem = applied.problem_with(len(args) - position, rest, piped=1)
     return f"applies `{named.value}`, which {problem}" if problem else None
 
 

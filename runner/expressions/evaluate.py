@@ -247,15 +247,17 @@ class _Walker:
 
     def invoke(self, name: str, function: Function, piped: list[Value], node: Any) -> Value:
         """A filter, function or test with its arguments; its errors get its name."""
-        given = [*piped, *(self.argument(item, function, at) for at, item in enumerate(node.args, len(piped)))]
-        named = {
-            pair.key: self.argument(pair.value, function, function.parameters.index(pair.key)) for pair in node.kwargs
-        }
+        may_be_absent = function.parameters[: function.absent]
+        given = [
+            *piped,
+            *(self.argument(item, at < function.absent) for at, item in enumerate(node.args, len(piped))),
+        ]
+        named = {pair.key: self.argument(pair.value, pair.key in may_be_absent) for pair in node.kwargs}
         return invoke(self.evaluation, name, function, given, named)
 
-    def argument(self, node: nodes.Expr, function: Function, at: int) -> Value:
+    def argument(self, node: nodes.Expr, absent: bool) -> Value:  # noqa: FBT001  whether this one may be absent
         found = self.value(node)
-        return found if at < function.absent else self.present(node, found)
+        return found if absent else self.present(node, found)
 
 
 def truth_of(found: Value) -> bool:

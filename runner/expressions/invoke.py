@@ -12,7 +12,7 @@ from runner.errors import EvaluationError
 from runner.expressions.bounds import Evaluation
 from runner.expressions.labels import ABSENT, Absent, Labelled, Names, names_of, whole
 from runner.expressions.library import FILTERS, TESTS
-from runner.expressions.library.function import Function
+from runner.expressions.library.function import Applies, Function
 
 Value = Labelled | Absent
 
@@ -22,7 +22,9 @@ def invoke(
 ) -> Value:
     """The result with its labels. An `EvaluationError` gets `name` before its message."""
     try:
-        return _carry_out(evaluation, function, _with_applied(evaluation, function, given), named)
+        if function.applies is None:
+            return _carry_out(evaluation, function, given, named)
+        return _apply(evaluation, function, function.applies, given, named)
     except EvaluationError as error:
         raise type(error)(f"{name} {error}") from None
 
@@ -41,23 +43,25 @@ def joined_names(*parts: Labelled) -> Names:
     return found
 
 
-def _with_applied(evaluation: Evaluation, function: Function, given: list[Value]) -> list[Any]:
-    if function.applies is None:
-        return given
-    kind, position = function.applies
-    own, rest = given[: position + 1], given[position + 1 :]
+def _apply(
+    evaluation: Evaluation, function: Function, applies: Applies, given: list[Value], named: Mapping[str, Value]
+) -> Value:
+    """`map('round', precision=2)`: what `map` does not know itself goes on to `round`."""
+    own, rest = given[: applies.position + 1], given[applies.position + 1 :]
+    kept = {key: value for key, value in named.items() if key in function.parameters}
+    handed_on = {key: value for key, value in named.items() if key not in kept}
     if not rest:
-        return given
+        return _carry_out(evaluation, function, own, kept)
     name = value_of(rest[0])
-    applied = (FILTERS if kind == "filter" else TESTS)[name]
+    applied = (FILTERS if applies.kind == "filter" else TESTS)[name]
 
     def to_one(item: Value) -> Value:
         evaluation.step()
         if isinstance(item, Absent) and not applied.absent:
             raise EvaluationError(f"applies `{name}`, which needs a value, to an absent attribute")
-        return _carry_out(evaluation, applied, [item, *rest[1:]], {})
+        return _carry_out(evaluation, applied, [item, *rest[1:]], handed_on)
 
-    return [*own, to_one]
+    return _carry_out(evaluation, function, [*own, to_one], kept)
 
 
 def _carry_out(evaluation: Evaluation, function: Function, given: list[Any], named: Mapping[str, Any]) -> Value:

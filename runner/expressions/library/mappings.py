@@ -17,7 +17,7 @@ MARKED: Final = "expression"
 """The name that `| secret` gives where none is written."""
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-_STEPS_OF_INDEXING: Final = 3
+_STEPS_OF_INDEXING: Final = 5
 _NO: Final = Labelled(None)
 _EMPTY: Final = Labelled("")
 _MARK: Final = Labelled(MARKED)

@@ -109,6 +109,7 @@ LISTS = [
     ("[1, 2] | slice(3)", [[1], [2], []]),
     ("['a', 'b'] | map('upper')", ["A", "B"]),
     ("[1.26, 2.34] | map('round', 1)", [1.3, 2.3]),
+    ("[{'n': 1.26}] | map('round', precision=1, attribute='n')", [1.3]),
     ("[{'a': {'b': 1}}, {'a': {}}] | map(attribute='a.b', default=0)", [1, 0]),
     ("[[1, 2], [3, 4]] | map(attribute=1)", [2, 4]),
     ("[{'a.b': 1}] | map(attribute='a.b')", [1]),
