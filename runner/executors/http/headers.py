@@ -31,6 +31,7 @@ _TRANSPORTS_OWN: Final = frozenset(
         "te",
         "trailer",
         "expect",
+        "proxy-authorization",
     }
 )
 _SECRET_NAMES: Final = frozenset(

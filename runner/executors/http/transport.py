@@ -61,17 +61,13 @@ class Http1:
 
     async def open(self, request: Outgoing, route: Route) -> Incoming:
         """Send it and wait for status and headers. Raises ActionError."""
-        proxy: dict[str, Any] = {}
-        if route.proxy is not None:
-            proxy["proxy"] = URL(route.proxy.url, encoded=True)
-            proxy["proxy_headers"] = (
-                {"Proxy-Authorization": route.proxy_authorization} if route.proxy_authorization else {}
-            )
+        headers = CIMultiDict(request.headers)
+        proxy = {} if route.proxy is None else _through(route, request, headers)
         try:
             response = await self._session.request(
                 request.method,
                 URL(request.target.url, encoded=True),
-                headers=CIMultiDict(request.headers),
+                headers=headers,
                 data=request.content,
                 allow_redirects=False,
                 ssl=route.tls,
@@ -176,6 +172,17 @@ def _translated(request: Outgoing, error: Exception) -> ActionError:
     if isinstance(error, aiohttp.ClientResponseError | http_exceptions.HttpProcessingError):
         return failures.malformed(request, "what is not HTTP")
     return failures.broken_off(request)
+
+
+def _through(route: Route, request: Outgoing, headers: CIMultiDict[str]) -> dict[str, Any]:
+    """
+    What aiohttp is told of the proxy; its credentials go with CONNECT, or with a plain request where there is none.
+    """
+    assert route.proxy is not None
+    own = {"Proxy-Authorization": route.proxy_authorization} if route.proxy_authorization else {}
+    if request.target.scheme == "http":
+        headers.update(own)
+    return {"proxy": URL(route.proxy.url, encoded=True), "proxy_headers": own}
 
 
 def _headers_too_large(request: Outgoing) -> ActionError:
