@@ -77,7 +77,7 @@ class TestTwoProcesses:
     async def test_a_kill_in_the_middle_of_setting_leaves_a_whole_vault(self, vault_path: Path) -> None:
         """Whatever instant it comes at, the vault opens and holds what was said to be done."""
         key = new_master_key()
-        for _ in range(5):
+        for _ in range(3):
             with setter(vault_path, key) as process:
                 told(process, "set value-that-is-done")
                 assert process.stdin is not None

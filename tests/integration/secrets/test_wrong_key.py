@@ -50,7 +50,7 @@ class TestWrongKey:
             ),
             ("", "The master key is empty: set dashboard.master_key, or make one with `runner init`."),
             (
-                "short",
+                "canary",
                 "The master key is too short: expected one that `runner init` writes, or at least 16 characters.",
             ),
             ("your-secure-master-key", "The master key is a sample or easy to guess: make one with `runner init`."),
