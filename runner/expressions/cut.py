@@ -18,6 +18,7 @@ MAX_EXPRESSIONS: Final = 1_000
 """In one text; each costs some 150 µs when a file is loaded."""
 
 _OPENS: Final = re.compile(r"\$|\{\{")
+_ONE_WORD: Final = re.compile(r"\$\w+")
 _BLANKS: Final = re.compile(r"\s*")
 
 
@@ -34,9 +35,10 @@ def cut(text: str) -> tuple[str | Hole, ...]:
     """The text's parts, no two texts side by side. Raises `ExpressionSyntaxError` with the offset within `text`."""
     if "$" not in text and "{{" not in text:
         return (text,)
-    found = read_reference(text, 0, inside=False) if _is_one_word(text) else None
-    if found and found.end == len(text):
-        return (_reference_hole(text, 0, found),)
+    if text[0] == "$" and text[1:2] != "$":
+        found = read_reference(text, 0, inside=not _ONE_WORD.fullmatch(text))
+        if found and found.end == len(text):
+            return (_reference_hole(text, 0, found),)
     return _cut(text)
 
 
@@ -95,10 +97,6 @@ def _flush(plain: list[str], parts: list[str | Hole]) -> None:
     plain.clear()
     if text:
         parts.append(text)
-
-
-def _is_one_word(text: str) -> bool:
-    return text[0] == "$" and text[1:2] != "$"
 
 
 def _after_blanks(text: str, at: int) -> int:

@@ -23,6 +23,7 @@ Value = Labelled | Absent
 
 MAX_TEXT_BYTES: Final = 10_000_000
 """Of a text with references in it: as large as a response may be."""
+_TOO_LONG: Final = f"the text would be longer than {MAX_TEXT_BYTES:,} characters"
 _SHOWN: Final = 80
 
 
@@ -128,12 +129,17 @@ class Mixed(_AlwaysThere):
         """The text."""
         pieces: list[str] = []
         names: frozenset[str] = frozenset()
+        size = 0
         for part in self.parts:
             if isinstance(part, str):
                 pieces.append(part)
                 continue
             value, labels = written(part, scope)
-            pieces.append(value if type(value) is str else _spelled(value, part))
+            piece = value if type(value) is str else _spelled(value, part)
+            size += len(piece)
+            if size > MAX_TEXT_BYTES:
+                raise ExpressionLimitError(_TOO_LONG, path=part.path, offset=part.offset)
+            pieces.append(piece)
             if labels:
                 names |= names_of(labels)
         text = "".join(pieces)

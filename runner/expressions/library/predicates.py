@@ -10,6 +10,7 @@ from runner.expressions.labels import ABSENT
 from runner.expressions.library.arguments import number
 from runner.expressions.library.function import Function, unlabelled
 from runner.expressions.library.texts import match
+from runner.expressions.operators import compute
 from runner.expressions.values import before, is_number, kind_of, same
 
 
@@ -66,9 +67,7 @@ def _whole(value: Any) -> int:
 
 def _divisible(evaluation: Evaluation, value: Any, num: Any) -> bool:
     evaluation.step()
-    if number(num, "num") == 0:
-        raise EvaluationError("divides by zero")
-    return bool(number(value) % num == 0)
+    return bool(compute(evaluation, "%", number(value), number(num, "num")) == 0)
 
 
 def _odd(evaluation: Evaluation, value: Any) -> bool:

@@ -129,6 +129,7 @@ class TestInText:
             ("$item.tags[1] $item.tags.0", "y x"),
             ("$action.fetch.body.0", "zero"),
             ("query($id: ID!) { x(input: $input) }", "query($id: ID!) { x(input: $input) }"),
+            ("$secret, $env and $action!", "$secret, $env and $action!"),
             ("$$input.n", "$input.n"),
             ("costs $$5 and $$HOME", "costs $$5 and $$HOME"),
             ("$$$input.n", "$$input.n"),

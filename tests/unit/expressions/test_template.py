@@ -126,6 +126,15 @@ class TestTemplate:
 
         assert (caught.value.path, caught.value.offset) == (("a",), 2)
 
+    def test_many_long_texts_in_one_are_bounded(self) -> None:
+        """Each within the bound, all of them not."""
+        scope = MappingScope({"item": "y" * 1_000_000})
+
+        assert len(compile_template("$item" * 10).evaluate(scope).value) == 10_000_000
+        with pytest.raises(ExpressionLimitError, match="longer than 10,000,000") as caught:
+            compile_template("$item" * 11).evaluate(scope)
+        assert caught.value.offset == 50
+
 
 class TestKinds:
     @pytest.mark.parametrize(
