@@ -93,9 +93,10 @@ class MemoryStore:
         return self._hand_over(lambda: self._append(append), new=False)
 
     def _append(self, append: Append) -> None:
-        if append.run in self._refused:
-            raise after_refused(append.run, append.seq)
         try:
+            self.tables.check_boot(f"run {append.run}", append.boot)
+            if append.run in self._refused:
+                raise after_refused(append.run, append.seq)
             self.tables.append(append)
         except StoreError:
             self._refused.add(append.run)
