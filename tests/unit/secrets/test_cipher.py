@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.secrets.cipher import Bound, digest, mac, new_key, packed, seal, unseal
@@ -11,6 +11,7 @@ from runner.secrets.cipher import Bound, digest, mac, new_key, packed, seal, uns
 
 class TestSeal:
     @given(st.binary(max_size=200), st.binary(max_size=50))
+    @settings(deadline=None)
     def test_what_was_sealed_comes_back(self, data: Any, bound: Any) -> None:
         """Whatever bytes; twice the same is never the same."""
         key = new_key()
