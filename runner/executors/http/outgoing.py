@@ -85,6 +85,15 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
         kept = [(key, text) for key, text in self.headers if key.lower() != lower]
         return msgspec.structs.replace(self, headers=[*kept, (name, value)])
 
+    def moved(self, to: Target) -> "Outgoing":
+        """
+        The same request to another address; at another origin without what is secret by its name, and without Host.
+        """
+        if to.origin == self.target.origin:
+            return msgspec.structs.replace(self, target=to)
+        kept = [(name, value) for name, value in self.headers if not headers.is_secret(name) and name.lower() != "host"]
+        return msgspec.structs.replace(self, target=to, headers=kept, peer=to.authority)
+
     def __repr__(self) -> str:
         return f"Outgoing({self.name})"
 

@@ -61,8 +61,7 @@ def _request(own: Outgoing, before: Result | None) -> Outgoing:
         message = f"{own.name}: its next page is at another origin, where a request that carries a secret does not go"
         raise PermanentError(message, kind="refused", effect=own.done)
     target = with_query(target, query_pairs(following["query"]))
-    name = own.peer if target.origin == own.target.origin else target.authority
-    return msgspec.structs.replace(own, target=target, secret=secret, peer=name)
+    return msgspec.structs.replace(own.moved(target), secret=secret)
 
 
 def _page(paginate: Paginate, answer: Result, last: Outgoing, request: Outgoing) -> Result:
@@ -82,8 +81,8 @@ def _items(paginate: Paginate, this: Labelled, request: Outgoing) -> Labelled:
     else:
         found = _list(paginate.items, this, request)
     if not isinstance(found.value, list):
-        where = "a body" if paginate.items is None else "an answer where paginate.items is"
-        message = f"{request.name} answered with {where} no list; expected paginate.items to lead to the page's list"
+        where = "body is" if paginate.items is None else "paginate.items is"
+        message = f"{request.name}: its {where} no list; expected paginate.items to lead to the page's list"
         raise PermanentError(message, kind="response", effect=request.done)
     return found
 

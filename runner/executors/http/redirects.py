@@ -14,9 +14,8 @@ from typing import Any, Final
 import msgspec
 
 from runner.errors import ActionError, Effect, PermanentError
-from runner.executors.http.headers import is_secret
 from runner.executors.http.outgoing import Outgoing
-from runner.executors.http.target import Target, TargetError, join
+from runner.executors.http.target import TargetError, join
 
 MAX_REDIRECTS: Final = 10
 
@@ -47,7 +46,10 @@ def following(request: Outgoing, status: int, headers: Mapping[str, Any]) -> Out
         ) from None
     if target.user:
         raise _refused(request, status, effect, "with a Location that holds a user's name and password")
-    return _sent_on(_rewritten(request, status), target, status, effect)
+    if request.secret and target.origin != request.target.origin:
+        why = "to another origin, which a request that carries a secret does not follow"
+        raise _refused(request, status, effect, why)
+    return msgspec.structs.replace(_rewritten(request, status).moved(target), before=effect)
 
 
 def too_many(request: Outgoing) -> ActionError:
@@ -63,17 +65,6 @@ def _rewritten(request: Outgoing, status: int) -> Outgoing:
         return request
     kept = [(name, value) for name, value in request.headers if name.lower() not in _OF_CONTENT]
     return msgspec.structs.replace(request, method="GET", headers=kept, content=None)
-
-
-def _sent_on(request: Outgoing, target: Target, status: int, effect: Effect) -> Outgoing:
-    if target.origin == request.target.origin:
-        return msgspec.structs.replace(request, target=target, before=effect)
-    if request.secret:
-        raise _refused(
-            request, status, effect, "to another origin, which a request that carries a secret does not follow"
-        )
-    kept = [(name, value) for name, value in request.headers if not is_secret(name) and name.lower() != "host"]
-    return msgspec.structs.replace(request, target=target, headers=kept, peer=target.authority, before=effect)
 
 
 def _refused(request: Outgoing, status: int, effect: Effect, why: str) -> ActionError:
