@@ -78,9 +78,7 @@ class Pool:
         old = [idle for idle in self._idle if idle.since <= before]
         self._idle = [idle for idle in self._idle if idle.since > before]
         for idle in old:
-            with anyio.move_on_after(RESET_DEADLINE):
-                await idle.session.close()
-            idle.session.drop()
+            await _end(idle.session)
 
     async def close(self) -> None:
         """Close what is idle, and what becomes it; nobody takes a session any more."""
@@ -95,28 +93,35 @@ class Pool:
                 await _reset(session)
             if session.is_usable:
                 return session
-            session.drop()
+            await _end(session)
         return await self.connector.connect()
 
     def _give_back(self, session: Session | None) -> None:
-        if session is None or not session.is_usable:
-            if session:
-                session.drop()
+        if session is None:
             self._slots.release()
         else:
             self._used += 1
             self._group.start_soon(self._recycle, session)
 
     async def _recycle(self, session: Session) -> None:
+        """Behind the attempt's back: a clean session is idle again, any other is closed; then its place is free."""
         try:
-            await _reset(session)
+            if session.is_usable:
+                await _reset(session)
+            if not session.is_usable:
+                await _end(session)
         finally:
             self._used -= 1
             if session.is_usable:
                 self._idle.append(_Idle(session, self._monotonic()))
-            else:
-                session.drop()
             self._slots.release()
+
+
+async def _end(session: Session) -> None:
+    """Close in good order within a deadline, or at once."""
+    with anyio.move_on_after(RESET_DEADLINE, shield=True):
+        await session.close()
+    session.drop()
 
 
 async def _reset(session: Session) -> None:

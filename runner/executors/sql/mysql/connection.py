@@ -1,6 +1,7 @@
 """
 `mysql.connector.aio`'s connection with what it gets wrong put right.
 
+- A YEAR, and a row larger than 16 MB, are read right; the connector loses its place in the stream.
 - Dates that Python cannot hold (`0000-00-00`, `2024-00-00`) and times over a day are read as text from the packet.
 - A server that does not offer TLS is refused before the password is sent, where `sslmode` wants TLS.
 - TLS uses our context: the connector's own cannot check a host's name.
@@ -20,12 +21,24 @@ from mysql.connector.errors import InterfaceError
 
 from runner.executors.sql import iso
 
+CONTINUED: Final = b"\xff\xff\xff"
+"""The length of a packet that another one continues."""
+
 SSL_ERROR: Final = 2026
 """The client's own error number for TLS."""
 
 
 class ExactProtocol(MySQLProtocol):
-    """Reads dates and times as text."""
+    """Reads dates and times as text, a YEAR as the number it is, and rows that take several packets."""
+
+    async def read_binary_result(self, sock: Any, *args: Any, **options: Any) -> Any:  # type: ignore[override]  # as the connector itself does
+        """As the connector's, which takes each packet for a row."""
+        inherited: Any = super().read_binary_result
+        return await inherited(_WholePackets(sock), *args, **options)
+
+    def _parse_binary_values(self, fields: list[Any], packet: bytes, charset: str = "utf-8") -> Any:
+        short = [(field[0], FieldType.SHORT, *field[2:]) if field[1] == FieldType.YEAR else field for field in fields]
+        return super()._parse_binary_values(short, packet, charset)
 
     @staticmethod
     def _parse_binary_timestamp(packet: bytes, field_type: int) -> tuple[bytes, str]:  # type: ignore[override]  # text instead of datetime
@@ -44,6 +57,21 @@ class ExactProtocol(MySQLProtocol):
         digits = f".{fraction:06d}".rstrip("0") if fraction else ""
         text = f"{'-' if negative else ''}{days * 24 + hours:02d}:{minutes:02d}:{seconds:02d}{digits}"
         return packet[length + 1 :], text
+
+
+class _WholePackets:
+    """A socket whose packets of 16 MB, which the next one continues, are joined."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+
+    async def read(self, read_timeout: int | None = None) -> bytearray:
+        """One packet, header and all."""
+        packet = part = await self._sock.read(read_timeout)
+        while part[:3] == CONTINUED:
+            part = await self._sock.read(read_timeout)
+            packet = packet + part[4:]
+        return bytearray(packet)
 
 
 class RunnerConnection(MySQLConnection):

@@ -153,10 +153,9 @@ class MysqlSession:
             looked = await self._connection.cmd_stmt_prepare(look.encode())
             await self._connection.cmd_stmt_close(looked["statement_id"])
             if is_integer_column(looked["columns"], slot.column):
-                message = (
-                    f"{NAME}: {query.label}: {slot.source}: expected an integer for an integer column, found a number"
-                )
-                raise PermanentError(f"{message} with a fraction", kind="value")
+                where = f"{NAME}: {query.label}: {slot.source}"
+                found = "expected an integer for its column, found a number with a fraction"
+                raise PermanentError(f"{where}: {found}", kind="value")
 
     async def _answer(self, found: Any, rows: Rows) -> Answer:
         if isinstance(found, Mapping):

@@ -148,5 +148,5 @@ _CONVERTERS: Final[Mapping[type, Callable[[Any], Any]]] = {
     pg.Polygon: _points("(", ")"),
     pg.Path: lambda value: _points("(" if value.is_closed else "[", ")" if value.is_closed else "]")(value.points),
     pg.Line: lambda value: "{" + ",".join(values.spelled(float(part)) for part in value) + "}",
-    pg.Circle: lambda value: f"<{_pair(value[:2])},{values.spelled(float(value[2]))}>",
+    pg.Circle: lambda value: f"<{_pair(value[0])},{values.spelled(float(value[1]))}>",
 }

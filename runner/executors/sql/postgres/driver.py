@@ -18,10 +18,11 @@ from asyncpg.connect_utils import SessionAttribute
 from runner.errors import ActionError
 from runner.executors.sql.connection_string import Host, Target
 from runner.executors.sql.network import addresses_of, connect_timeout, ssl_context, ssl_mode
+from runner.executors.sql.postgres.connection import RunnerConnection
 from runner.executors.sql.postgres.decode import teach
 from runner.executors.sql.postgres.failures import LOST, failure, lost
 from runner.executors.sql.postgres.ladder import Ladder
-from runner.executors.sql.postgres.session import NAME, PostgresSession, RunnerConnection, Shared
+from runner.executors.sql.postgres.session import NAME, PostgresSession, Shared
 from runner.ports import ExecutorLimits
 
 SETTINGS: Final = [
@@ -52,7 +53,7 @@ class PostgresConnector:
     def __init__(self, target: Target, limits: ExecutorLimits) -> None:
         self._target = target
         self._limits = limits
-        self._shared = Shared(Ladder(), [target.options.get("pooler") == "transaction"])
+        self._shared = Shared(Ladder(), is_pooled=target.options.get("pooler") == "transaction")
 
     async def connect(self) -> PostgresSession:
         """The first host that takes us. Raises TemporaryError (`connection`), PermanentError (`refused`, `config`)."""

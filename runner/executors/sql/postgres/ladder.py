@@ -70,8 +70,11 @@ class Ladder:
         plain, typed = _keys(query, values)
         way = self._ways.get(plain) or self._ways.get(typed)
         if way:
-            rendered = render(query.shape, way[0], shared, types, dict(way[1]))
-            return await self._describe(connection, query, rendered, dict(way[1]), await prepare(rendered))
+            casts = dict(way[1])
+            rendered = render(query.shape, way[0], shared, types, casts)
+            kept = await self._describe(connection, query, rendered, casts, await prepare(rendered))
+            if all(number in casts for number, kind in enumerate(kept.kinds, 1) if kind.cast):
+                return kept
         first: asyncpg.PostgresError | None = None
         for rung in _rungs(query.shape):
             try:
@@ -142,7 +145,8 @@ def _keys(query: Query, values: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[A
 
 def _text_for(cast: str) -> PgType:
     """The type of a parameter that goes as text and is cast to `cast`."""
-    element = PgType("other", cast.removesuffix("[]"))
+    name = cast.removesuffix("[]")
+    element = PgType("other", name, sql=name)
     return PgType("array", cast, element=element) if cast.endswith("[]") else element
 
 

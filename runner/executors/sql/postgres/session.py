@@ -12,13 +12,14 @@ name and nothing is reset.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final
 
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
 from runner.errors import ActionError, PermanentError, TemporaryError
 from runner.executors.sql.driver import Answer, Bounds, StaleStatementError
+from runner.executors.sql.postgres.connection import RunnerConnection
 from runner.executors.sql.postgres.decode import to_json
 from runner.executors.sql.postgres.encode import encode
 from runner.executors.sql.postgres.failures import LOST, Sent, failure, lost
@@ -38,43 +39,23 @@ UNNAMED: Final = frozenset({"26000", "42P05"})
 NAME: Final = "PostgreSQL"
 
 
-_Rows = tuple[list[asyncpg.Record], bytes | None, bool]
-"""Rows, the command's tag once there is one, and whether that was all."""
+class Shared:
+    """
+    What the sessions of one connection string share.
 
+    `is_pooled` says that a pooler gives each transaction another server, so that statements must have no names.
+    `generation` grows when what was kept about statements no longer holds; a session behind it drops its own.
+    """
 
-class RunnerConnection(asyncpg.Connection):
-    """asyncpg's connection with a limited execute, and a reset that keeps prepared statements."""
+    def __init__(self, ladder: Ladder, *, is_pooled: bool) -> None:
+        self.ladder = ladder
+        self.is_pooled = is_pooled
+        self.generation = 0
 
-    def get_reset_query(self) -> str:
-        """What DISCARD ALL does, but for prepared statements, which are the point of a pool."""
-        return (
-            "set session authorization default; reset all; close all; unlisten *; "
-            "select pg_advisory_unlock_all(); discard temp; discard sequences"
-        )
-
-    async def first_rows(self, statement: "PreparedStatement[Any]", values: Sequence[Any], limit: int) -> _Rows:
-        """Bind, and execute up to `limit` rows: the rows, the command's tag, whether that was all."""
-        inside: Any = self
-        state = cast("Any", statement)._state  # noqa: SLF001  no public call has a limit
-        return cast("_Rows", await inside._protocol.bind_execute(state, values, "", limit, True, None))  # noqa: SLF001  as above
-
-    async def next_rows(self, statement: "PreparedStatement[Any]", limit: int) -> _Rows:
-        """Go on after `first_rows`; only within a transaction, which keeps the portal."""
-        inside: Any = self
-        state = cast("Any", statement)._state  # noqa: SLF001  as above
-        return cast("_Rows", await inside._protocol.execute(state, "", limit, True, None))  # noqa: SLF001  as above
-
-
-class Shared(NamedTuple):
-    """What the sessions of one connection string share. `pooled` holds True once a pooler stands between."""
-
-    ladder: Ladder
-    pooled: list[bool]
-
-    @property
-    def is_pooled(self) -> bool:
-        """Whether statements must have no names."""
-        return self.pooled[0]
+    def forget(self) -> None:
+        """Types or tables changed."""
+        self.ladder.forget()
+        self.generation += 1
 
 
 class PostgresSession:
@@ -85,14 +66,16 @@ class PostgresSession:
         self._shared = shared
         self._is_pooled = is_pooled
         self._statements: dict[str, PreparedStatement[Any]] = {}
+        self._generation = shared.generation
         self._is_lost = False
         self._uses_kept = False
         self._rendered = Rendered("", ())
 
     @property
     def is_usable(self) -> bool:
-        """Whether it may serve another attempt."""
-        return not self._is_lost and not self._connection.is_closed()
+        """Whether it may serve another attempt; one with named statements may not once a pooler was seen."""
+        is_behind = self._shared.is_pooled and not self._is_pooled
+        return not self._is_lost and not is_behind and not self._connection.is_closed()
 
     @is_usable.setter
     def is_usable(self, value: bool) -> None:
@@ -105,13 +88,14 @@ class PostgresSession:
     async def run(self, query: Query, bounds: Bounds) -> Answer:
         """One statement."""
         values = [reveal(value) for value in query.values]
+        await self._catch_up()
         self._uses_kept = self._shared.ladder.knows(query, values)
         prepared: Prepared | None = None
         try:
             prepared = await self._shared.ladder.prepare(self._connection, query, values, self._prepare)
             names = [attribute.name for attribute in prepared.statement.get_attributes()]
             columns = check_columns(names, f"{NAME}: {query.label}")
-            bound = _bind(prepared, query, values)
+            prepared, bound = await self._bind(prepared, query, values)
             return await self._fetch(prepared, bound, columns, Rows(bounds, f"{NAME}: {query.label}"), bounds.max_rows)
         except asyncpg.PostgresError as error:
             raise self._failure(error, query, prepared) from None
@@ -144,13 +128,11 @@ class PostgresSession:
     async def rollback(self) -> None:
         """Wait for the end of what was cancelled, then ROLLBACK."""
         if self.is_usable:
-            await self._command("rollback" if self._connection.is_in_transaction() else "")
+            await self._command("rollback")
 
     async def reset(self) -> None:
         """Forget settings, locks, temporary tables."""
-        if self._shared.is_pooled and not self._is_pooled:
-            self._is_lost = True
-        elif not self._is_pooled:
+        if not self._is_pooled:
             await self._command(self._connection.get_reset_query())
 
     def drop(self) -> None:
@@ -189,6 +171,25 @@ class PostgresSession:
             self._uses_kept = True
         return self._statements[sql]
 
+    async def _catch_up(self) -> None:
+        """Drop what was kept, if another session found that it no longer holds."""
+        if self._generation != self._shared.generation:
+            self._generation = self._shared.generation
+            self._statements.clear()
+            await self._connection.reload_schema_state()
+
+    async def _bind(self, prepared: Prepared, query: Query, values: Sequence[Any]) -> tuple[Prepared, list[Any]]:
+        """The values as asyncpg takes them; a misfit of types that were kept is looked at with new ones first."""
+        try:
+            return prepared, _encoded(prepared, query, values)
+        except PermanentError:
+            if not self._uses_kept:
+                raise
+        self._shared.forget()
+        await self._catch_up()
+        prepared = await self._shared.ladder.prepare(self._connection, query, values, self._prepare)
+        return prepared, _encoded(prepared, query, values)
+
     async def _fetch(
         self, prepared: Prepared, bound: list[Any], columns: list[str], rows: Rows, max_rows: int
     ) -> Answer:
@@ -216,10 +217,10 @@ class PostgresSession:
         is_unnamed = error.sqlstate in UNNAMED and not self._is_pooled
         is_stale = error.sqlstate in STALE and self._uses_kept
         if is_unnamed:
-            self._shared.pooled[0] = True
+            self._shared.is_pooled = True
         if is_stale:
-            self._shared.ladder.forget()
-        self._is_lost = self._is_lost or found.kind == "connection" or is_unnamed or is_stale
+            self._shared.forget()
+        self._is_lost = self._is_lost or found.kind == "connection"
         return StaleStatementError(found) if is_unnamed or is_stale else found
 
     def _lost(self) -> ActionError:
@@ -227,7 +228,7 @@ class PostgresSession:
         return lost(NAME)
 
 
-def _bind(prepared: Prepared, query: Query, values: Sequence[Any]) -> list[Any]:
+def _encoded(prepared: Prepared, query: Query, values: Sequence[Any]) -> list[Any]:
     """The values as asyncpg takes them. Raises PermanentError (`value`), naming the reference and both types."""
     bound = []
     for slot, kind in zip(prepared.order, prepared.kinds, strict=True):

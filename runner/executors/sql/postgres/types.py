@@ -21,18 +21,20 @@ Role = Literal[
 
 
 class PgType(NamedTuple):
-    """A type: `name` as people write it, `size` in bytes for numbers, `element` of an array."""
+    """A type: `name` as people write it, `size` in bytes for numbers, `element` of an array, `sql` to cast to it."""
 
     role: Role
     name: str
     size: int = 0
     element: "PgType | None" = None
+    sql: str = ""
 
     @property
     def cast(self) -> str | None:
         """The type that text is cast to, where the server is to read the value itself."""
-        role = self.element.role if self.element else self.role
-        return self.name if role == "other" else None
+        if self.element:
+            return f"{self.element.sql}[]" if self.element.role == "other" else None
+        return self.sql if self.role == "other" else None
 
 
 _SCALARS: Final[Mapping[int, tuple[PgType, int]]] = {
@@ -70,8 +72,11 @@ with recursive wanted(oid) as (
      where other <> 0
 )
 select t.oid, t.typtype::text as kind, t.typbasetype as domain_of,
+       pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.typname) as sql,
        case when t.typcategory = 'A' then t.typelem else 0 end as element, pg_catalog.format_type(t.oid, null) as name
-  from wanted join pg_catalog.pg_type t on t.oid = wanted.oid
+  from wanted
+  join pg_catalog.pg_type t on t.oid = wanted.oid
+  join pg_catalog.pg_namespace n on n.oid = t.typnamespace
 """
 
 
@@ -101,7 +106,7 @@ class Catalog:
 
     def _read(self, rows: Mapping[int, asyncpg.Record], oid: int) -> PgType:
         if oid in _BUILT_IN or oid not in rows:
-            return _BUILT_IN.get(oid) or PgType("other", "text")
+            return _BUILT_IN.get(oid) or PgType("other", "text", sql="text")
         row = rows[oid]
         if row["domain_of"]:
             return self._read(rows, int(row["domain_of"]))
@@ -109,4 +114,4 @@ class Catalog:
             return PgType("array", row["name"], element=self._read(rows, int(row["element"])))
         if row["kind"] in {"c", "p"}:
             return PgType("composite", row["name"])
-        return PgType("text" if row["kind"] == "e" else "other", row["name"])
+        return PgType("text" if row["kind"] == "e" else "other", row["name"], sql=row["sql"])

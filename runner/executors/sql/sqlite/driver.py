@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import quote
 
 import aiosqlite
+import anyio.to_thread
 
 from runner.errors import PermanentError
 from runner.executors.sql.connection_string import Target
@@ -49,27 +50,26 @@ class SqliteConnector:
 
     async def connect(self) -> SqliteSession:
         """Raises PermanentError (`refused`, `config`)."""
-        connection = aiosqlite.Connection(self._connect, ITERATED)
-        try:
-            return SqliteSession(await connection)
-        except sqlite3.Error as error:
-            raise failure(error) from None
+        opened = await anyio.to_thread.run_sync(self._open)
+        return SqliteSession(await aiosqlite.Connection(lambda: opened, ITERATED))
 
-    def _connect(self) -> sqlite3.Connection:
-        """Runs in the connection's own thread."""
+    def _open(self) -> sqlite3.Connection:
         options = self._target.options
         mode = options.get("mode", "rwc")
         path = allowed_file(self._target.path, self._limits)
         if mode == "rwc":
             _make(path)
-        connection = sqlite3.connect(
-            f"file:{quote(path)}?mode={'rw' if mode == 'rwc' else mode}",
-            uri=True,
-            isolation_level=None,
-            check_same_thread=False,
-            timeout=int(options.get("busy_timeout", BUSY_TIMEOUT)) / 1000,
-        )
-        connection.execute(f"pragma foreign_keys = {options.get('foreign_keys', 'off')}")
+        try:
+            connection = sqlite3.connect(
+                f"file:{quote(path)}?mode={'rw' if mode == 'rwc' else mode}",
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=int(options.get("busy_timeout", BUSY_TIMEOUT)) / 1000,
+            )
+            connection.execute(f"pragma foreign_keys = {options.get('foreign_keys', 'off')}")
+        except sqlite3.Error as error:
+            raise failure(error) from None
         guard(connection)
         return connection
 

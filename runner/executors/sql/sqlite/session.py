@@ -76,8 +76,10 @@ class SqliteSession:
         try:
             rows = await self._connection.execute_fetchall("select 1 from temp.sqlite_schema limit 1")
         except sqlite3.Error as error:
+            self.is_usable = False
             raise failure(error) from None
-        self.is_usable = self.is_usable and not list(rows) and not self._connection.in_transaction
+        if list(rows) or self._connection.in_transaction:
+            self.is_usable = False
 
     def drop(self) -> None:
         """Interrupt and close in its own thread."""

@@ -5,11 +5,12 @@ An executor, and databases to try it on.
     database                               each of the three in turn: its dialect and the address of a fresh one
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import anyio
 import pytest
 
 from runner.definitions.fields import decode
@@ -64,6 +65,9 @@ def secret(value: Any, name: str = "CANARY") -> Labelled:
     return whole(value, frozenset({name}))
 
 
+Quiet = Callable[[], Awaitable[None]]
+
+
 class Attempt(Protocol):
     """Runs one attempt and gives its value."""
 
@@ -103,6 +107,18 @@ class Database:
 
     dialect: Literal["postgres", "sqlite", "mysql"]
     url: str
+
+
+@pytest.fixture
+def quiet(executor: SqlExecutor) -> Quiet:
+    """Waits until every session is idle: what an attempt left is cleared behind its back."""
+
+    async def wait() -> None:
+        pools = executor._pools._pools.values()
+        while any(pool._used for pool in pools):
+            await anyio.lowlevel.checkpoint()
+
+    return wait
 
 
 @pytest.fixture(params=["postgres", "sqlite", "mysql"])

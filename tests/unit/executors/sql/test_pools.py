@@ -82,8 +82,9 @@ class TestPool:
         pool = opened.of("a", lambda: connector)
         async with pool.session() as session:
             session.is_usable = False
+        await anyio.wait_all_tasks_blocked()
 
-        assert connector.made[0].calls == ["drop"]
+        assert connector.made[0].calls == ["close", "drop"]
         assert await use(pool) is not session
 
     async def test_a_session_that_cannot_be_reset_is_dropped(self, opened: Pools, connector: FakeConnector) -> None:
@@ -93,7 +94,7 @@ class TestPool:
             connector.made[0].fails_to_reset = True
         await anyio.wait_all_tasks_blocked()
 
-        assert connector.made[0].calls == ["reset", "drop"]
+        assert connector.made[0].calls == ["reset", "close", "drop"]
 
     async def test_at_most_ten_and_the_others_in_turn(self, opened: Pools, connector: FakeConnector) -> None:
         """Who waits longest is next."""
