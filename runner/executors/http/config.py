@@ -52,7 +52,7 @@ class Expect:
     @classmethod
     def parse(cls, value: Any) -> "Expect":
         """Raises ValueError with what was expected."""
-        if isinstance(value, Deferred):
+        if isinstance(value, Deferred) and isinstance(value.source, str):
             return cls(_ANY if _STATUS_READ.search(value.source) else _SUCCESS, value)
         if isinstance(value, list) and value:
             return cls(tuple(_range(item) for item in value))
