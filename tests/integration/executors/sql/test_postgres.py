@@ -96,6 +96,21 @@ async def own_types(attempt: Attempt, postgres_url: str) -> AsyncIterator[None]:
     await attempt(postgres_url, ["drop type mood", "drop domain positive", "drop type pair"])
 
 
+@pytest.fixture
+async def slow_commit(attempt: Attempt, postgres_url: str) -> AsyncIterator[str]:
+    """A table whose inserts sleep for their value, in seconds, when they are committed."""
+    await attempt(
+        postgres_url,
+        [
+            "create table slow (seconds float)",
+            "create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(new.seconds); return null; end $$",
+            "create constraint trigger slow after insert on slow deferrable initially deferred for each row execute function slow()",
+        ],
+    )
+    yield "slow"
+    await attempt(postgres_url, ["drop table slow", "drop function slow"])
+
+
 async def server(url: str, query: str, *values: Any) -> Any:
     """What another client sees."""
     connection = await asyncpg.connect(url)
@@ -225,6 +240,30 @@ class TestTransactions:
             ("conflict", "none", "40P01")
         ]
         await attempt(postgres_url, "drop table d")
+
+    async def test_a_lost_commit_is_an_unknown_effect(
+        self, attempt: Attempt, slow_commit: str, postgres_url: str
+    ) -> None:
+        """The server went away while it committed."""
+
+        async def kill() -> None:
+            query = "select count(pg_terminate_backend(pid)) from pg_stat_activity where query = 'commit' and state = 'active' and pid <> pg_backend_pid()"
+            while not await server(postgres_url, query):
+                await anyio.lowlevel.checkpoint()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(kill)
+            with pytest.raises(TemporaryError) as caught:
+                await attempt(postgres_url, f"insert into {slow_commit} values (30)")
+
+        assert (caught.value.kind, caught.value.effect) == ("connection", "unknown")
+
+    async def test_a_commit_under_way_is_awaited(self, attempt: Attempt, slow_commit: str, postgres_url: str) -> None:
+        """The cancel comes too late: the row is there."""
+        with anyio.move_on_after(0.2):
+            await attempt(postgres_url, f"insert into {slow_commit} values (0.5)")
+
+        assert await server(postgres_url, f"select count(*) from {slow_commit}") == 1
 
     async def test_a_server_that_ends_the_connection(self, attempt: Attempt, postgres_url: str) -> None:
         """The kind is `connection`, and the next attempt has a new one."""
