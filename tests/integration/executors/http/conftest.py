@@ -12,5 +12,5 @@ from runner.ports import ExecutorLimits
 @pytest.fixture
 async def http(tmp_path: Path) -> AsyncIterator[HttpExecutor]:
     """An executor with the default limits; files may be read below `tmp_path`."""
-    async with open_http(ExecutorLimits(file_roots=(str(tmp_path.resolve()),))) as executor:
+    async with open_http(ExecutorLimits(file_roots=(str(tmp_path),))) as executor:
         yield executor

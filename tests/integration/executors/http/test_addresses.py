@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -9,7 +11,7 @@ import trustme
 from aiohttp import web
 
 from runner.errors import PermanentError, TemporaryError
-from runner.executors.http import open_http
+from runner.executors.http import HttpExecutor, open_http
 from runner.ports import ExecutorLimits
 from tests.conftest import OpenServer
 from tests.integration.executors.http.world import CANARY, fetch, raw, request_head, secret, tls_server
@@ -28,23 +30,33 @@ class TestMetadata:
         ],
     )  # fmt: skip
     @pytest.mark.parametrize("http2", [False, True], ids=["http1", "http2"])
-    async def test_every_spelling_is_refused(self, http, host, http2):
+    async def test_every_spelling_is_refused(self, http: HttpExecutor, host: str, http2: Any) -> None:
         """Before a byte is sent."""
         with pytest.raises(PermanentError, match=METADATA) as caught:
             await fetch(http, url=f"http://{host}/latest", method="POST", http2=http2)
         assert (caught.value.kind, caught.value.effect) == ("refused", "none")
 
-    async def test_what_the_name_service_says_counts(self, http, monkeypatch):
+    async def test_what_the_name_service_says_counts(self, http: HttpExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
         """A harmless name that leads there is refused on the address that would be connected to."""
 
-        async def resolve(host, port=0, family=0):
-            return [{"hostname": host, "host": "169.254.169.254", "port": port, "family": socket.AF_INET, "proto": 0, "flags": 0}]
+        async def resolve(host: str, port: Any = 0, family: Any = 0) -> Any:
+            return [
+                {
+                    "hostname": host,
+                    "host": "169.254.169.254",
+                    "port": port,
+                    "family": socket.AF_INET,
+                    "proto": 0,
+                    "flags": 0,
+                }
+            ]
 
-        monkeypatch.setattr(http._http1._session.connector._resolver, "resolve", resolve)
+        connector: Any = http._http1._session.connector
+        monkeypatch.setattr(connector._resolver, "resolve", resolve)
         with pytest.raises(PermanentError, match=METADATA):
             await fetch(http, url="http://innocent.test/")
 
-    async def test_a_redirect_there_is_refused(self, http, http_server: OpenServer):
+    async def test_a_redirect_there_is_refused(self, http: HttpExecutor, http_server: OpenServer) -> None:
         """Each hop is checked."""
 
         async def handler(_: web.Request) -> web.Response:
@@ -53,7 +65,9 @@ class TestMetadata:
         with pytest.raises(PermanentError, match=METADATA):
             await fetch(http, url=(await http_server(handler)).url())
 
-    async def test_a_proxy_there_and_a_target_behind_a_proxy_are_refused(self, http, http_server: OpenServer):
+    async def test_a_proxy_there_and_a_target_behind_a_proxy_are_refused(
+        self, http: HttpExecutor, http_server: OpenServer
+    ) -> None:
         """By name and by spelling, since the proxy resolves the target."""
         with pytest.raises(PermanentError, match=METADATA):
             await fetch(http, url="http://api.test/", proxy="http://169.254.169.254:3128")
@@ -63,8 +77,11 @@ class TestMetadata:
                 await fetch(http, url=f"http://{host}/", proxy=server.origin)
         assert server.requests == []
 
-    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "10.1.2.3", "[fd12::1]", "[::ffff:192.168.0.1]", "100.64.0.1", "0.0.0.0"])
-    async def test_private_networks_are_refused_where_they_are_off(self, host):
+    @pytest.mark.parametrize(
+        "host",
+        ["127.0.0.1", "localhost", "[::1]", "10.1.2.3", "[fd12::1]", "[::ffff:192.168.0.1]", "100.64.0.1", "0.0.0.0"],
+    )
+    async def test_private_networks_are_refused_where_they_are_off(self, host: str) -> None:
         """Loopback among them; by default they are allowed."""
         async with open_http(ExecutorLimits(allow_private_networks=False)) as strict:
             with pytest.raises(PermanentError, match="leads to a private address") as caught:
@@ -72,7 +89,7 @@ class TestMetadata:
         assert caught.value.kind == "refused"
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "[::ffff:127.0.0.1]", "0.0.0.0"])
-    async def test_runners_own_ports_are_refused(self, http_server: OpenServer, host):
+    async def test_runners_own_ports_are_refused(self, http_server: OpenServer, host: str) -> None:
         """Whatever name of this machine is used; another machine's same port would be fine."""
         server = await http_server(answer({}))
         async with open_http(ExecutorLimits(own_ports=(server.port,))) as careful:
@@ -82,7 +99,7 @@ class TestMetadata:
 
 
 class TestProxy:
-    async def test_plain_requests_go_to_the_proxy_whole(self, http, http_server: OpenServer):
+    async def test_plain_requests_go_to_the_proxy_whole(self, http: HttpExecutor, http_server: OpenServer) -> None:
         """With its own credentials, and without the secret ones of the request being lost."""
         seen = []
 
@@ -97,19 +114,21 @@ class TestProxy:
         assert seen == [("http://api.test/x?y=1", "Basic dXNAZXI6cHc=", "1")]
 
     @pytest.mark.parametrize("http2", [False, True], ids=["http1", "http2"])
-    async def test_tls_goes_through_a_tunnel(self, http, http_server: OpenServer, tmp_path, http2):
+    async def test_tls_goes_through_a_tunnel(
+        self, http: HttpExecutor, http_server: OpenServer, tmp_path: Path, http2: Any
+    ) -> None:
         """The proxy sees the host and its own credentials; the request's header is for the server alone."""
         authority = trustme.CA()
         authority.cert_pem.write_to_path(tmp_path / "ca.pem")
         server = await http_server(answer({"ok": True}), tls=tls_server(authority, "127.0.0.1"))
         heads = []
 
-        async def tunnel(reader, writer):
+        async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             heads.append(await request_head(reader))
             inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", server.port)
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
 
-            async def pump(source, sink):
+            async def pump(source: Any, sink: Any) -> None:
                 while data := await source.read(65536):
                     sink.write(data)
 
@@ -123,7 +142,12 @@ class TestProxy:
 
         async with raw(tunnel) as proxy:
             got = await fetch(
-                http, url=server.url(), proxy=proxy.origin.replace("//", "//u:p@"), verify=str(tmp_path / "ca.pem"), headers={"X-Secret": secret()}, http2=http2
+                http,
+                url=server.url(),
+                proxy=proxy.origin.replace("//", "//u:p@"),
+                verify=str(tmp_path / "ca.pem"),
+                headers={"X-Secret": secret()},
+                http2=http2,
             )
         assert got["body"] == {"ok": True}
         assert heads[0].startswith(f"CONNECT 127.0.0.1:{server.port} ".encode())
@@ -132,11 +156,13 @@ class TestProxy:
         assert server.requests[0].headers["x-secret"] == CANARY
         assert "proxy-authorization" not in server.requests[0].headers
 
-    @pytest.mark.parametrize(("status", "family", "kind"), [(407, PermanentError, "refused"), (502, TemporaryError, "connection")])
-    async def test_a_proxy_that_makes_no_tunnel(self, http, status, family, kind):
+    @pytest.mark.parametrize(
+        ("status", "family", "kind"), [(407, PermanentError, "refused"), (502, TemporaryError, "connection")]
+    )
+    async def test_a_proxy_that_makes_no_tunnel(self, http: HttpExecutor, status: int, family: Any, kind: str) -> None:
         """Nothing was sent to the server."""
 
-        async def script(reader, writer):
+        async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await request_head(reader)
             writer.write(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status)
             await writer.drain()
@@ -146,7 +172,7 @@ class TestProxy:
                 await fetch(http, url="https://api.test/", method="POST", proxy=proxy.url())
         assert (caught.value.kind, caught.value.effect) == (kind, "none")
 
-    async def test_a_proxy_that_is_not_there(self, http):
+    async def test_a_proxy_that_is_not_there(self, http: HttpExecutor) -> None:
         """Said of the proxy, not of the server."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

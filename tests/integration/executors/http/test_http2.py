@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -13,6 +14,7 @@ from h2.connection import H2Connection
 from h2.events import DataReceived, RequestReceived, StreamEnded, StreamReset
 
 from runner.errors import PermanentError, TemporaryError
+from runner.executors.http import HttpExecutor
 from tests.integration.executors.http.world import CANARY, FakeCall, RawServer, fetch, raw, secret, tls_server
 
 
@@ -33,7 +35,7 @@ class H2Server:
         while data := await reader.read(65536):
             for event in connection.receive_data(data):
                 if isinstance(event, RequestReceived):
-                    streams[event.stream_id] = dict(event.headers)
+                    streams[event.stream_id] = {str(name): str(value) for name, value in event.headers}
                     self.requests.append(streams[event.stream_id])
                 elif isinstance(event, DataReceived):
                     self.bodies[event.stream_id] = self.bodies.get(event.stream_id, b"") + event.data
@@ -63,7 +65,7 @@ async def h2(tmp_path: Path) -> AsyncIterator[H2Server]:
     context.set_alpn_protocols(["h2"])
     server: H2Server
 
-    async def script(reader, writer):
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await server.serve(reader, writer)
 
     async with raw(script, tls=context) as listening:
@@ -72,7 +74,7 @@ async def h2(tmp_path: Path) -> AsyncIterator[H2Server]:
 
 
 class TestHttp2:
-    async def test_a_request_and_its_answer(self, http, h2: H2Server, tmp_path: Path):
+    async def test_a_request_and_its_answer(self, http: HttpExecutor, h2: H2Server, tmp_path: Path) -> None:
         """Headers in lower case, authority, body and key arrive; the value is that of HTTP/1.1."""
         got = await fetch(
             http,
@@ -89,9 +91,9 @@ class TestHttp2:
         assert head["x-secret"] == CANARY
         assert head["idempotency-key"] == "0" * 32
 
-    async def test_many_requests_share_a_connection(self, http, h2: H2Server, tmp_path: Path):
+    async def test_many_requests_share_a_connection(self, http: HttpExecutor, h2: H2Server, tmp_path: Path) -> None:
         """Twenty at once, after one that opened it."""
-        common = {"http2": True, "verify": str(tmp_path / "ca.pem")}
+        common: dict[str, Any] = {"http2": True, "verify": str(tmp_path / "ca.pem")}
         await fetch(http, url=h2.raw.url(), **common)
         async with anyio.create_task_group() as group:
             for _ in range(20):
@@ -99,9 +101,9 @@ class TestHttp2:
         assert len(h2.requests) == 21
         assert h2.raw.connections == 1
 
-    async def test_errors_are_those_of_http1(self, http, h2: H2Server, tmp_path: Path):
+    async def test_errors_are_those_of_http1(self, http: HttpExecutor, h2: H2Server, tmp_path: Path) -> None:
         """A status, a reset stream, a body over the bound."""
-        common = {"http2": True, "verify": str(tmp_path / "ca.pem"), "method": "POST"}
+        common: dict[str, Any] = {"http2": True, "verify": str(tmp_path / "ca.pem"), "method": "POST"}
         with pytest.raises(TemporaryError, match=f"^POST 127.0.0.1:{h2.raw.port} answered 503$") as caught:
             await fetch(http, url=h2.raw.url("/fails"), **common)
         assert caught.value.effect == "unknown"
@@ -112,15 +114,17 @@ class TestHttp2:
             await fetch(http, url=h2.raw.url("/"), body="x" * 2000, max_response_size=1000, **common)
         assert (await fetch(http, url=h2.raw.url("/"), **common))["status"] == 200
 
-    async def test_a_cancelled_request_is_reset_and_the_connection_lives(self, http, h2: H2Server, tmp_path: Path):
+    async def test_a_cancelled_request_is_reset_and_the_connection_lives(
+        self, http: HttpExecutor, h2: H2Server, tmp_path: Path
+    ) -> None:
         """Others on it are not cut off."""
-        common = {"http2": True, "verify": str(tmp_path / "ca.pem")}
+        common: dict[str, Any] = {"http2": True, "verify": str(tmp_path / "ca.pem")}
         with anyio.move_on_after(0.3) as scope:
             await fetch(http, FakeCall(), url=h2.raw.url("/silent"), **common)
         assert scope.cancelled_caught
         assert (await fetch(http, url=h2.raw.url("/"), **common))["status"] == 200
 
-    async def test_nobody_listens(self, http):
+    async def test_nobody_listens(self, http: HttpExecutor) -> None:
         """The system's own reason, and nothing sent."""
         with pytest.raises(TemporaryError, match=r"cannot be connected to") as caught:
             await fetch(http, url="http://127.0.0.1:1/", method="POST", http2=True)

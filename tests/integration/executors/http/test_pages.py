@@ -35,7 +35,9 @@ class Shelf:
             body["relative"] = f"?page={page + 1}"
         links = [f'<{self.server.origin}/items?page={page + 1}&a=1,2>; title="a, b"; rel="next"'] if more else []
         links.append("</items?page=1>; rel=first")
-        return web.json_response(items if request.query.get("bare") else body, headers={"Link": ", ".join(links), "X-Page": str(page)})
+        return web.json_response(
+            items if request.query.get("bare") else body, headers={"Link": ", ".join(links), "X-Page": str(page)}
+        )
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ class TestNext:
         ],
         ids=["url", "relative", "mapping", "expression of a mapping", "mapping that becomes null"],
     )
-    async def test_pages_are_joined(self, http, shelf: Shelf, following, qs):
+    async def test_pages_are_joined(self, http: HttpExecutor, shelf: Shelf, following: Any, qs: Any) -> None:
         """A URL is taken as it is, a mapping overrides the query; status and headers are the last page's."""
         assert shelf.server is not None
         query = {} if qs[0] is None else {"q": "mine"}
@@ -71,27 +73,32 @@ class TestNext:
         assert got["headers"]["x-page"] == "3"
         assert len(shelf.server.requests) == 3
 
-    async def test_link_header(self, http, shelf: Shelf):
+    async def test_link_header(self, http: HttpExecutor, shelf: Shelf) -> None:
         """RFC 8288, a comma in the address and in a title included."""
         assert shelf.server is not None
         got = await fetch(http, url=shelf.server.url("/items"), paginate={"link": "header", "items": "$this.body.data"})
         assert [item["id"] for item in got["body"]] == IDS
 
-    async def test_without_items_the_body_is_the_list(self, http, shelf: Shelf):
+    async def test_without_items_the_body_is_the_list(self, http: HttpExecutor, shelf: Shelf) -> None:
         """As GitHub's lists are."""
         assert shelf.server is not None
         url = shelf.server.url("/items?bare=1&page=3")
         assert [item["id"] for item in (await fetch(http, url=url, paginate={"link": "header"}))["body"]] == [5]
 
-    async def test_a_single_page(self, http, shelf: Shelf):
+    async def test_a_single_page(self, http: HttpExecutor, shelf: Shelf) -> None:
         """It is not journaled as a page: its end is the action's."""
         assert shelf.server is not None
         call = FakeCall()
-        got = await fetch(http, call, url=shelf.server.url("/items?page=3"), paginate={"next": "$this.body.url", "items": "$this.body.data"})
+        got = await fetch(
+            http,
+            call,
+            url=shelf.server.url("/items?page=3"),
+            paginate={"next": "$this.body.url", "items": "$this.body.data"},
+        )
         assert [item["id"] for item in got["body"]] == [5]
         assert call.pages_kept == []
 
-    async def test_each_unsafe_page_has_its_own_key(self, http, shelf: Shelf):
+    async def test_each_unsafe_page_has_its_own_key(self, http: HttpExecutor, shelf: Shelf) -> None:
         """The same for the same page on every attempt."""
         assert shelf.server is not None
         paginate = {"next": {"page": "$this.body.meta.next_page"}, "items": "$this.body.data"}
@@ -101,7 +108,7 @@ class TestNext:
 
 
 class TestBounds:
-    async def test_more_pages_than_allowed_are_an_error(self, http, shelf: Shelf):
+    async def test_more_pages_than_allowed_are_an_error(self, http: HttpExecutor, shelf: Shelf) -> None:
         """No silent cut; exactly as many are fine."""
         assert shelf.server is not None
         paginate = {"next": "$this.body.url", "items": "$this.body.data"}
@@ -110,11 +117,15 @@ class TestBounds:
             await fetch(http, url=shelf.server.url("/items"), paginate={**paginate, "max_pages": 2})
         assert caught.value.kind == "limit"
 
-    async def test_a_page_that_names_itself_is_an_error(self, http, shelf: Shelf):
+    async def test_a_page_that_names_itself_is_an_error(self, http: HttpExecutor, shelf: Shelf) -> None:
         """Rather than a hundred requests."""
         assert shelf.server is not None
         with pytest.raises(PermanentError, match="names the same page as the next"):
-            await fetch(http, url=shelf.server.url("/items?page=1"), paginate={"next": "{{ '?page=1' }}", "items": "$this.body.data"})
+            await fetch(
+                http,
+                url=shelf.server.url("/items?page=1"),
+                paginate={"next": "{{ '?page=1' }}", "items": "$this.body.data"},
+            )
         assert len(shelf.server.requests) == 1
 
     @pytest.mark.parametrize(
@@ -125,18 +136,26 @@ class TestBounds:
             ({"next": "$this.body.url", "items": "$this.body.nothing"}, "^paginate.items: ", "expression"),
             ({"next": "{{ 1 / 0 }}", "items": "$this.body.data"}, "^paginate.next: ", "expression"),
             ({"next": "{{ 12 }}", "items": "$this.body.data"}, "neither a URL nor a mapping nor null", "response"),
-            ({"next": "{{ 'ftp://h/' }}", "items": "$this.body.data"}, "the address of its next page has a scheme", "response"),
+            (
+                {"next": "{{ 'ftp://h/' }}", "items": "$this.body.data"},
+                "the address of its next page has a scheme",
+                "response",
+            ),
             ({"next": "{{ 'http://u:p@h/' }}", "items": "$this.body.data"}, "holds a user's name", "refused"),
         ],
     )
-    async def test_pages_that_make_no_sense(self, http, shelf: Shelf, paginate, message, kind):
+    async def test_pages_that_make_no_sense(
+        self, http: HttpExecutor, shelf: Shelf, paginate: Any, message: str, kind: str
+    ) -> None:
         """Each says which key of `paginate` and what was expected."""
         assert shelf.server is not None
         with pytest.raises(PermanentError, match=message) as caught:
             await fetch(http, url=shelf.server.url("/items"), paginate=paginate)
         assert caught.value.kind == kind
 
-    async def test_another_origin_is_refused_with_a_secret(self, http, shelf: Shelf, http_server: OpenServer):
+    async def test_another_origin_is_refused_with_a_secret(
+        self, http: HttpExecutor, shelf: Shelf, http_server: OpenServer
+    ) -> None:
         """A next page there would get the header; without a secret it is fetched."""
         assert shelf.server is not None
         other = Shelf()
@@ -151,7 +170,9 @@ class TestBounds:
         got = await fetch(http, url=url, headers={"X-Plain": "p"}, paginate=paginate)
         assert [item["id"] for item in got["body"]] == IDS
 
-    async def test_known_headers_stay_behind_at_another_origin(self, http, shelf: Shelf, http_server: OpenServer):
+    async def test_known_headers_stay_behind_at_another_origin(
+        self, http: HttpExecutor, shelf: Shelf, http_server: OpenServer
+    ) -> None:
         """As with redirects: what is secret by its name does not go there though nothing was marked."""
         assert shelf.server is not None
         other = Shelf()
@@ -165,7 +186,9 @@ class TestBounds:
 
 
 class TestResume:
-    async def attempt(self, http: HttpExecutor, shelf: Shelf, kept: list[Result], **more: Any) -> tuple[FakeCall, Result]:
+    async def attempt(
+        self, http: HttpExecutor, shelf: Shelf, kept: list[Result], **more: Any
+    ) -> tuple[FakeCall, Result]:
         assert shelf.server is not None
         call = FakeCall(kept=kept)
         paginate = {"next": "$this.body.url", "items": "$this.body.data"}
@@ -174,19 +197,22 @@ class TestResume:
         except TemporaryError:
             return call, Result(None)
 
-    async def test_a_repeated_attempt_fetches_no_page_twice(self, http, shelf: Shelf):
+    async def test_a_repeated_attempt_fetches_no_page_twice(self, http: HttpExecutor, shelf: Shelf) -> None:
         """Two pages are kept, the third fails; the next attempt asks for the third alone."""
         assert shelf.server is not None
         shelf.fails_at = 3
         first, _ = await self.attempt(http, shelf, [])
-        assert [page.value["items"] for page in first.pages_kept] == [[{"id": 1, "q": None}, {"id": 2, "q": None}], [{"id": 3, "q": "from-link"}, {"id": 4, "q": "from-link"}]]
+        assert [page.value["items"] for page in first.pages_kept] == [
+            [{"id": 1, "q": None}, {"id": 2, "q": None}],
+            [{"id": 3, "q": "from-link"}, {"id": 4, "q": "from-link"}],
+        ]
         shelf.fails_at = None
         before = len(shelf.server.requests)
         _, result = await self.attempt(http, shelf, first.pages_kept)
         assert [item["id"] for item in result.value["body"]] == IDS
         assert len(shelf.server.requests) == before + 1
 
-    async def test_an_attempt_whose_pages_are_all_there_asks_nothing(self, http, shelf: Shelf):
+    async def test_an_attempt_whose_pages_are_all_there_asks_nothing(self, http: HttpExecutor, shelf: Shelf) -> None:
         """A kill between the last page and the action's end."""
         assert shelf.server is not None
         done, _ = await self.attempt(http, shelf, [])
@@ -195,12 +221,14 @@ class TestResume:
         assert [item["id"] for item in result.value["body"]] == IDS
         assert len(shelf.server.requests) == before
 
-    async def test_labels_move_with_the_items(self, http, http_server: OpenServer):
+    async def test_labels_move_with_the_items(self, http: HttpExecutor, http_server: OpenServer) -> None:
         """A secret leaf of the second page is labelled where it stands in the joined list."""
 
         async def handler(request: web.Request) -> web.Response:
             page = int(request.query.get("page", "1"))
-            return web.json_response({"data": [{"name": "n"}, {"password": f"p{page}"}], "next": "?page=2" if page == 1 else None})
+            return web.json_response(
+                {"data": [{"name": "n"}, {"password": f"p{page}"}], "next": "?page=2" if page == 1 else None}
+            )
 
         server = await http_server(handler)
         paginate = {"next": "$this.body.next", "items": "$this.body.data"}

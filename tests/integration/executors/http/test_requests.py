@@ -1,6 +1,7 @@
 """What a request looks like when it arrives: method, URL, headers, body, key."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -12,13 +13,13 @@ from tests.integration.executors.http.world import CANARY, FakeCall, fetch, secr
 from tests.services.http_server import HttpServer, Received, answer
 
 
-async def received(http: HttpExecutor, server: HttpServer, **raw) -> Received:
+async def received(http: HttpExecutor, server: HttpServer, **raw: Any) -> Received:
     await fetch(http, url=server.url(raw.pop("path", "/x")), **raw)
     return server.requests[-1]
 
 
 class TestRequest:
-    async def test_get_carries_headers_and_query(self, http, http_server: OpenServer):
+    async def test_get_carries_headers_and_query(self, http: HttpExecutor, http_server: OpenServer) -> None:
         """Null leaves out, a list repeats, other scalars are JSON's spelling, the URL's own keys stay unless overridden."""
         raw_query = []
 
@@ -45,28 +46,40 @@ class TestRequest:
     @pytest.mark.parametrize(
         ("raw", "body", "media"),
         [
-            ({"body": {"a": [1, None, "é"], "big": 12345678901234567890123}}, b'{"a":[1,null,"\xc3\xa9"],"big":12345678901234567890123}', "application/json"),
+            (
+                {"body": {"a": [1, None, "é"], "big": 12345678901234567890123}},
+                b'{"a":[1,null,"\xc3\xa9"],"big":12345678901234567890123}',
+                "application/json",
+            ),
             ({"body": "plain é"}, "plain é".encode(), "text/plain; charset=utf-8"),
             ({"body": {"k": secret()}}, b'{"k":"canary-7f3a9b-secret"}', "application/json"),
             ({"body": 12}, b"12", "application/json"),
-            ({"form": {"a": [1, "x y"], "b": None, "c": secret()}}, b"a=1&a=x+y&c=canary-7f3a9b-secret", "application/x-www-form-urlencoded"),
+            (
+                {"form": {"a": [1, "x y"], "b": None, "c": secret()}},
+                b"a=1&a=x+y&c=canary-7f3a9b-secret",
+                "application/x-www-form-urlencoded",
+            ),
             ({"body": "<x/>", "headers": {"content-type": "application/xml"}}, b"<x/>", "application/xml"),
             ({"body": None}, b"", None),
         ],
         ids=["json", "text", "secret in json", "scalar", "form", "own media type", "null"],
     )
-    async def test_a_body_arrives_as_it_was_meant(self, http, http_server: OpenServer, raw, body, media):
+    async def test_a_body_arrives_as_it_was_meant(
+        self, http: HttpExecutor, http_server: OpenServer, raw: Any, body: Any, media: Any
+    ) -> None:
         """Objects as JSON with exact integers, text as it is, forms encoded; a given Content-Type stays."""
         got = await received(http, await http_server(answer({})), method="POST", **raw)
         assert got.body == body
         assert got.headers.get("content-type") == media
 
-    async def test_bytes_arrive_unchanged(self, http, http_server: OpenServer):
+    async def test_bytes_arrive_unchanged(self, http: HttpExecutor, http_server: OpenServer) -> None:
         """Bytes that are no text are sent as they are."""
         got = await received(http, await http_server(answer({})), method="PUT", body=secret(b"\x00\xff\x80"))  # type: ignore[arg-type]  # a secret may be bytes
         assert (got.body, got.headers["content-type"]) == (b"\x00\xff\x80", "application/octet-stream")
 
-    async def test_multipart_arrives_as_fields_and_files(self, http, http_server: OpenServer, tmp_path: Path):
+    async def test_multipart_arrives_as_fields_and_files(
+        self, http: HttpExecutor, http_server: OpenServer, tmp_path: Path
+    ) -> None:
         """aiohttp's own reader finds each part; the same config makes the same bytes."""
         (tmp_path / "a.csv").write_bytes(b"x,y\n1,2\n")
         parts = []
@@ -99,7 +112,9 @@ class TestRequest:
         ]
 
     @pytest.mark.parametrize("method", ["POST", "PUT", "patch", "DELETE", "REPORT"])
-    async def test_an_unsafe_method_carries_the_attempts_key(self, http, http_server: OpenServer, method):
+    async def test_an_unsafe_method_carries_the_attempts_key(
+        self, http: HttpExecutor, http_server: OpenServer, method: str
+    ) -> None:
         """The same key on every attempt, and the call is told before anything leaves."""
         server = await http_server(answer({}))
         call = FakeCall()
@@ -110,12 +125,16 @@ class TestRequest:
         assert call.left == 2
 
     @pytest.mark.parametrize(("given", "sent"), [("mine", "mine"), (None, None)])
-    async def test_an_own_key_replaces_it(self, http, http_server: OpenServer, given, sent):
+    async def test_an_own_key_replaces_it(
+        self, http: HttpExecutor, http_server: OpenServer, given: Any, sent: Any
+    ) -> None:
         """The file's own header wins, null sends none."""
         got = await received(http, await http_server(answer({})), method="POST", headers={"idempotency-key": given})
         assert got.headers.get("idempotency-key") == sent
 
-    async def test_a_safe_method_leaves_nothing_to_answer_for(self, http, http_server: OpenServer):
+    async def test_a_safe_method_leaves_nothing_to_answer_for(
+        self, http: HttpExecutor, http_server: OpenServer
+    ) -> None:
         """GET tells the call nothing."""
         call = FakeCall()
         await fetch(http, call, url=(await http_server(answer({}))).url())
@@ -150,21 +169,25 @@ class TestRequest:
             ({"proxy": "socks5://h/"}, "proxy: has a scheme"),
         ],
     )
-    async def test_what_cannot_be_sent_is_an_error_of_the_config(self, http, raw, message):
+    async def test_what_cannot_be_sent_is_an_error_of_the_config(
+        self, http: HttpExecutor, raw: Any, message: str
+    ) -> None:
         """Nothing is sent; the message names the key and what was expected, and holds nothing of a secret."""
         with pytest.raises(PermanentError) as caught:
             await fetch(http, **{"url": "http://127.0.0.1:9/", **raw})
         assert str(caught.value).startswith(message)
         assert (caught.value.kind, caught.value.effect) == ("config", "none")
 
-    async def test_a_user_in_the_url_is_basic_authentication(self, http, http_server: OpenServer):
+    async def test_a_user_in_the_url_is_basic_authentication(self, http: HttpExecutor, http_server: OpenServer) -> None:
         """As every client does it; the user does not stand in the request's URL."""
         server = await http_server(answer({}))
         await fetch(http, url=server.origin.replace("//", "//us%40er:p%3Aw@") + "/x")
         assert server.requests[0].headers["authorization"] == "Basic dXNAZXI6cDp3"
         assert "us" not in server.requests[0].headers["host"]
 
-    async def test_environment_is_ignored(self, http, http_server: OpenServer, monkeypatch, tmp_path):
+    async def test_environment_is_ignored(
+        self, http: HttpExecutor, http_server: OpenServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
         """Neither proxies nor netrc of the daemon's environment change a request."""
         server = await http_server(answer({"ok": True}))
         (tmp_path / "netrc").write_text("machine 127.0.0.1 login u password p\n")
@@ -176,7 +199,7 @@ class TestRequest:
         assert value["body"] == {"ok": True}
         assert "authorization" not in server.requests[0].headers
 
-    async def test_cookies_are_not_kept(self, http, http_server: OpenServer):
+    async def test_cookies_are_not_kept(self, http: HttpExecutor, http_server: OpenServer) -> None:
         """Two actions share connections and nothing else."""
         server = await http_server(answer({}, headers={"Set-Cookie": "sid=abc"}))
         for _ in range(2):

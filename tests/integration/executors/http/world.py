@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import trustme
+from aiohttp import web
 
 from runner.definitions.fields import decode
 from runner.executors.http import HttpConfig, HttpExecutor
@@ -21,6 +22,7 @@ from runner.expressions.scope import MappingScope
 from runner.expressions.template import LeafKind, compile_template
 from runner.ports import Result
 from runner.secret import Secret
+from tests.services.http_server import Handler
 
 CANARY = "canary-7f3a9b-secret"
 
@@ -84,7 +86,7 @@ def _without_secrets(value: Any, path: tuple[str | int, ...], found: dict[tuple[
     return value
 
 
-async def fetch(executor: HttpExecutor, call: FakeCall | None = None, **raw: Any) -> Any:
+async def fetch(executor: HttpExecutor, call: Any = None, **raw: Any) -> Any:
     """One attempt's value."""
     return (await executor.execute(config(**raw), call or FakeCall())).value
 
@@ -159,6 +161,16 @@ def says(answer: bytes, *, then: str = "close") -> Script:
                 return
 
     return script
+
+
+def respond(body: bytes = b"", status: int = 200, **headers: str) -> Handler:
+    """A handler of a real server that answers with these bytes."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(body=body, status=status, headers=named)
+
+    return handler
 
 
 def tls_server(authority: trustme.CA, *names: str, **options: Any) -> ssl.SSLContext:
