@@ -20,7 +20,7 @@ from runner.errors import Problem
 
 BUILTIN_TYPES: Final = ("set", "group", "stop", "wait", "workflow")
 
-WORKFLOW_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
+WORKFLOW_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 
 ConfigModel = type[msgspec.Struct]
 

@@ -30,14 +30,19 @@ from runner.expressions.nearest import suggestion
 
 MAX_ACTIONS: Final = 500
 
-_ID: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*")
+_ID: Final = re.compile(r"(?=.{1,100}\Z)[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*")
 
 Placed = tuple[Action, Path, tuple[str, ...]]
 
 
 def check(workflow: Workflow, findings: Findings, specs: Specs) -> None:
-    """Tell everything that is wrong across the file."""
-    _Check(workflow, findings, specs).file()
+    """Tell everything that is wrong across the file; of one with too many actions only that."""
+    placed = list(every_action(workflow.body))
+    if len(placed) > MAX_ACTIONS:
+        message = f"a workflow has at most {MAX_ACTIONS} actions, this one has {len(placed)}"
+        findings.at(placed[MAX_ACTIONS][1], message)
+        return
+    _Check(workflow, findings, specs, placed).file()
 
 
 def every_action(body: Body, path: Path = (), holders: tuple[str, ...] = ()) -> Iterator[Placed]:
@@ -56,12 +61,12 @@ def phases(body: Body) -> tuple[tuple[str, tuple[Action, ...]], ...]:
 
 
 class _Check:
-    def __init__(self, workflow: Workflow, findings: Findings, specs: Specs) -> None:
+    def __init__(self, workflow: Workflow, findings: Findings, specs: Specs, placed: list[Placed]) -> None:
         self.workflow = workflow
         self.findings = findings
         self.specs = specs
         self.references = References(findings)
-        self.placed = list(every_action(workflow.body))
+        self.placed = placed
         self.orders = {path: order_of(actions) for path, actions in _every_phase(workflow.body, ())}
         self.names = FileNames(
             inputs=workflow.inputs,
@@ -89,7 +94,7 @@ class _Check:
         self.body(workflow.body, (), Sight(self.names))
 
     def ids(self) -> None:
-        """Well formed and unique in the file; not too many."""
+        """Well formed and unique in the file."""
         seen: dict[str, Path] = {}
         for action, path, _ in self.placed:
             node = self.findings.node((*path, "id"))
@@ -105,9 +110,6 @@ class _Check:
                 )
             else:
                 seen[action.id] = (*path, "id")
-        if len(self.placed) > MAX_ACTIONS:
-            path = self.placed[MAX_ACTIONS][1]
-            self.findings.at(path, f"a workflow has at most {MAX_ACTIONS} actions, this one has {len(self.placed)}")
 
     def stops(self) -> None:
         """A run cannot be ended by one item of several."""

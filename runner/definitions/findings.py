@@ -17,6 +17,9 @@ from runner.errors import Problem
 MAX_PROBLEMS: Final = 300
 """Problems that are told of one file; more help nobody."""
 
+MAX_MESSAGE: Final = 500
+"""Characters of one message: a name may be as long as the file."""
+
 Severity = Literal["error", "warning"]
 
 
@@ -79,7 +82,7 @@ class Findings:
             return
         self._problems.append(
             Problem(
-                message=message,
+                message=message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]}…",
                 file=self._document.file,
                 line=place[0],
                 column=place[1],

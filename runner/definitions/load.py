@@ -27,6 +27,8 @@ from runner.definitions.written import WORDS, WrittenAction, WrittenBody, Writte
 from runner.definitions.yaml import read_yaml
 from runner.errors import DefinitionError, Problem
 
+MAX_TRIGGERS: Final = 100
+
 _NAME_WORDS: Final = "a name of small letters, digits, _ and -, as in sync-orders"
 
 
@@ -89,7 +91,7 @@ class _File:
             labels=written.labels,
             inputs=written.inputs,
             vars=written.vars,
-            triggers=tuple(self.trigger(item, ("triggers", index)) for index, item in _items(root, "triggers")),
+            triggers=self.triggers(root),
             concurrency=Concurrency(limit=concurrency) if isinstance(concurrency, int) else concurrency,
             timeout=written.timeout,
         )
@@ -155,6 +157,12 @@ class _File:
             written = WrittenBody(**self.shape.fields(config, WrittenBody, place, self.configs.engine_key))
             return self.body(config, written, place)
         return Body(actions=())
+
+    def triggers(self, root: Node) -> tuple[Trigger, ...]:
+        items = _items(root, "triggers")
+        if len(items) > MAX_TRIGGERS:
+            self.findings.at(("triggers", MAX_TRIGGERS), f"a workflow has at most {MAX_TRIGGERS} triggers")
+        return tuple(self.trigger(item, ("triggers", index)) for index, item in items[:MAX_TRIGGERS])
 
     def trigger(self, node: Node, path: Path) -> Trigger:
         if not self.is_mapping(node, path, "a trigger: a mapping with type and config"):

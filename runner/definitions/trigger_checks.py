@@ -10,6 +10,7 @@ and the message.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -27,6 +28,7 @@ _PARAMETER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OWN_PATHS: Final = frozenset({"/healthz", "/readyz"})
 _MAX_PATH: Final = 500
+_MAX_CRON: Final = 500
 
 
 def check_trigger(kind: str, config: Mapping[str, Any]) -> Found:
@@ -105,13 +107,13 @@ def _schedule(config: Mapping[str, Any]) -> Found:
             yield ("anchor",), "expected a timestamp such as 2026-01-31T09:00:00+01:00, with its zone"
     zone = config.get("timezone", "UTC")
     if not _is_zone(zone):
-        near = suggestion(zone, available_timezones()) or "; expected a name such as Europe/Paris"
+        near = suggestion(zone, _zones()) or "; expected a name such as Europe/Paris"
         yield ("timezone",), f"unknown time zone {zone[:40]!r}{near}"
 
 
 def _cron_problems(line: str) -> Iterator[str]:
     fields = line.split()
-    if len(fields) != 5 or line.startswith("@"):  # noqa: PLR2004  what cron has
+    if len(fields) != 5 or len(line) > _MAX_CRON or line.startswith("@"):  # noqa: PLR2004  what cron has
         yield f"expected five fields (minute hour day month weekday), as in */15 * * * *, found {len(fields)}"
         return
     try:
@@ -120,6 +122,12 @@ def _cron_problems(line: str) -> Iterator[str]:
         yield f"not a cron line: {str(error).lower()}"
     except StopIteration:
         yield "this cron line never fires"
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """Every time zone there is; a walk through a folder, so once."""
+    return frozenset(available_timezones())
 
 
 def _is_zone(name: str) -> bool:
