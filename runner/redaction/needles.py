@@ -7,13 +7,16 @@ search 200 MB/s, 2,000 in 0.2 s and 40 MB/s.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
 from runner.redaction.forms import forms
 
 Names = frozenset[str]
+
+_BRACKETS: Final = str.maketrans("[]", "()")
+"""A name is shown between brackets and holds none, so that a mask is known as one."""
 
 
 class Span(NamedTuple):
@@ -35,12 +38,13 @@ class Needles:
 
     @classmethod
     def of(cls, values: Mapping[str, Iterable[str]]) -> "Needles":
-        """Every form of every value: `{"API_KEY": ["the current one", "the one before"]}`."""
+        """Every form of every value: `{"API_KEY": ["the current one", "the one before"]}`; a name may be several, `A, B`."""
         found: dict[bytes, Names] = {}
         for name, texts in values.items():
+            names = frozenset(name.translate(_BRACKETS).split(", "))
             for text in texts:
                 for form in forms(text):
-                    found[form] = found.get(form, frozenset()) | {name}
+                    found[form] = found.get(form, frozenset()) | names
         return cls(found)
 
     def find(self, data: bytes) -> Iterator[Span]:

@@ -17,10 +17,13 @@ from runner.redaction.needles import Names, Needles, Span, merge
 
 FAILED: Final = "<redaction failed>"
 
-_MASK: Final = re.compile(rb"\[secret ([^\[\]]{1,1000})\]")
+_MASK: Final = re.compile(rb"\[secret ([^\[\]]{1,4000})\]")
 _LONGEST_NUMBER: Final = 14_000
 """Bits of an integer over which Python itself refuses to write it, so that nothing can leak it."""
 
+
+_TURNS: Final = 8
+"""Turns in which a text has to come to rest; a second one is needed only where masks and text make up a new secret."""
 
 _JSON_TYPES: Final[tuple[type[Any], ...]] = (str, dict, list, tuple, bytes, int, float)
 
@@ -129,9 +132,9 @@ class RunRedactor(_Masking):
 
 
 def _masked(data: bytes, chain: tuple[Needles, ...]) -> bytes:
-    """Masked until nothing is left to mask: what has been masked is not touched, so each turn leaves less."""
+    """Masked until nothing is left to mask; masks are not touched, so each turn leaves less. Raises RecursionError."""
     known = frozenset().union(*(needles.names for needles in chain))
-    while True:
+    for _ in range(_TURNS):
         spans = merge(span for needles in chain for span in needles.find(data))
         pieces = _outside(spans, _masks(data, known)) if b"[secret " in data else spans
         if not pieces:
@@ -142,6 +145,7 @@ def _masked(data: bytes, chain: tuple[Needles, ...]) -> bytes:
             out += (data[done : span.start], f"[secret {', '.join(sorted(span.names))}]".encode())
             done = span.end
         data = b"".join((*out, data[done:]))
+    raise RecursionError("masks within masks")
 
 
 def _masks(data: bytes, known: Names) -> list[tuple[int, int]]:

@@ -185,9 +185,11 @@ class TestAtTheStart:
         async with open_vault(tmp_path / "other.db", master, clock=SystemClock()) as other:
             await other.set("A", "first-value-of-a")
             _, theirs = await other._rows.snapshot()
+        _, ours = await vault._rows.snapshot()
 
-        with pytest.raises(VaultTamperedError):
-            vault._opener.open(_with_manifest(vault._opener, theirs), NOTHING)
+        for opener, rows in ((vault._opener, theirs), (vault._opener._replace(vault=b"other"), ours)):
+            with pytest.raises(VaultTamperedError, match="the secret A, version 1"):
+                opener.open(_with_manifest(opener, rows), NOTHING)
 
     @pytest.mark.parametrize(
         ("change", "error"),

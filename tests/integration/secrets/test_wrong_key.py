@@ -1,6 +1,7 @@
 """A key that does not fit: one sentence, and not a byte of any file changes."""
 
 import re
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -101,6 +102,20 @@ class TestWrongKey:
 
         assert said.endswith("it was made with another key.")
         assert hashes(vault_path.parent) == before
+
+    async def test_what_a_kill_left_in_the_wal_stays_there(
+        self, vault: Vault, vault_path: Path, tmp_path: Path
+    ) -> None:
+        """It is not moved into the database by somebody without the key."""
+        await vault.set("A", "first-value-of-a")
+        left = shutil.copytree(vault_path.parent, tmp_path / "left")
+        (left / "runner.db-shm").unlink()
+        before = {name: digest for name, digest in hashes(left).items() if not name.endswith("-shm")}
+        assert "runner.db-wal" in before
+
+        await sentence(left / "runner.db", new_master_key())
+
+        assert {name: digest for name, digest in hashes(left).items() if not name.endswith("-shm")} == before
 
     async def test_nothing_is_written_while_another_process_has_it_open(self, vault: Vault, vault_path: Path) -> None:
         """There is a WAL then, and it stays as it was."""

@@ -157,6 +157,16 @@ class TestConsole:
         assert "\x1b" not in first
         assert rest == ["    one", "    two"]
 
+    def test_a_secret_that_only_the_finished_line_spells_is_masked(self, stream: io.StringIO) -> None:
+        """No field holds it, the line would."""
+        redactor = Redactor()
+        redactor.know("vault", {"A": ["user=ann password=x1"]})
+        log.configure("info", "console", redactor, stream)
+
+        log.get("x").info("login", user="ann", password="x1")
+
+        assert stream.getvalue().endswith("logger=x [secret A]\n")
+
     @pytest.mark.parametrize(("is_terminal", "is_json"), [(True, False), (False, True)])
     def test_auto_is_console_on_a_terminal(
         self, is_terminal: Any, is_json: Any, redactor: Redactor, stream: io.StringIO

@@ -7,7 +7,7 @@ import pytest
 from runner.errors import SecretError, VaultKeyError
 from runner.ports import Sealer
 from runner.secrets.keys import Derivation, Keys, derive, new_master_key, parse
-from runner.secrets.sealer import RunSealer, open_sealer
+from runner.secrets.sealer import RunSealer, _run_key, open_sealer
 
 
 async def some_keys() -> Keys:
@@ -36,6 +36,18 @@ class TestRunSealer:
 
         with pytest.raises(SecretError, match=r"^Run 02RUN: a kept value was changed, or belongs to another run"):
             sealer.open("02RUN", sealer.seal("01RUN", b"canary-value"))
+
+    async def test_another_installation_cannot_open_it(self) -> None:
+        """Not even under this one's key id."""
+        ours, theirs = RunSealer(await some_keys()), RunSealer(await some_keys())
+        sealed = ours.seal("01RUN", b"data")[:4] + theirs.seal("01RUN", b"data")[4:]
+
+        with pytest.raises(SecretError, match="was changed"):
+            ours.open("01RUN", sealed)
+
+    def test_each_run_has_a_key_of_its_own(self) -> None:
+        """So that the key of one run gives away no other's."""
+        assert len({_run_key(b"k" * 32, run) for run in ("01RUN", "02RUN", "")}) == 3
 
     async def test_each_byte_counts(self) -> None:
         """Of key's id, format, nonce, ciphertext and tag."""
