@@ -18,6 +18,7 @@ import anyio
 import anyio.abc
 
 from runner.engine.admission import AcceptedRun, Admissions, Submission
+from runner.engine.children import ChildRuns
 from runner.engine.deadlines import RUN_PLACE
 from runner.engine.evolve import evolve
 from runner.engine.intents import Intent
@@ -28,8 +29,7 @@ from runner.engine.services import Services
 from runner.engine.state import Run
 from runner.engine.wakeups import Wakeups
 from runner.errors import RefusedError, RunnerError, StoreError
-from runner.events import CancelReason, Ended, Parent
-from runner.expressions.labels import Labelled
+from runner.events import CancelReason
 from runner.ports import Admitted, Claimed, RunRow
 
 _log = logging.getLogger(__name__)
@@ -47,7 +47,8 @@ class Dispatcher:
     def __init__(self, services: Services, admissions: Admissions, tasks: anyio.abc.TaskGroup) -> None:
         self._services = services
         self._admissions = admissions
-        self._loader = Loader(services, admissions, self)
+        children = ChildRuns(services.store, admissions, self.submit, self.cancel)
+        self._loader = Loader(services, admissions, children)
         self._tasks = tasks
         self._free = services.limits.max_concurrent_runs
         self._live: dict[str, Conductor] = {}
@@ -92,26 +93,6 @@ class Dispatcher:
                 self._nudge()
         return accepted.admitted
 
-    async def start_child(self, name: str, inputs: Labelled, parent: Parent, generation: int) -> str:
-        """Accept the run of a `workflow` action; the same id again for the same parent, place and generation."""
-        submission = Submission(workflow=name, inputs=inputs, kind="workflow", parent=parent, generation=generation)
-        existing = await self._services.store.get(self._admissions.child_id(submission))
-        if existing is not None:
-            return existing.id
-        admitted = await self.submit(submission)
-        if admitted.verdict in {"full", "skipped"}:
-            raise RefusedError(f"{name} takes no run now: {admitted.verdict}", reason="full")
-        return admitted.run
-
-    async def child_ended(self, run: str) -> tuple[RunRow, Ended] | None:
-        """The end of a child run, once there is one."""
-        row = await self._services.store.get(run)
-        if row is None or row.ended_at is None:
-            return None
-        rows = await self._services.store.read(run)
-        ended = next((event for event in reversed(rows[-1].events) if isinstance(event, Ended)), None)
-        return (row, ended) if ended is not None else None
-
     # -------------------------------------------------------------------------------------------------- runs go on
 
     async def wait(self, run: str) -> RunRow:
@@ -144,10 +125,6 @@ class Dispatcher:
         else:  # whatever room there is: ending a run must not wait for others
             self._free -= 1
             self._tasks.start_soon(self._take_up, run, [lambda conductor: conductor.cancel(why, by)])
-
-    def cancel_child(self, run: str) -> None:
-        """A parent no longer wants its child's answer."""
-        self.cancel(run, "parent")
 
     def wake(self, run: str, place: str) -> None:
         """A parked place is due, or what it waited for is there."""

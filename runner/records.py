@@ -1,0 +1,167 @@
+"""
+The values that cross the seam between the engine and a store, and those that lists of runs are made of.
+
+    engine ──Admission, Append──► Store ──JournalRow, Claimed, Due──► engine          Store ──RunRow──► lists, pages
+
+Frozen values beside `runner.ports`, which names them; what they mean to a run stands in `runner.events`.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from runner.events import AnyEvent, Parent, RunState, Stored
+
+
+class Blob(msgspec.Struct, frozen=True):
+    """A value too big for its row."""
+
+    number: int
+    data: bytes
+
+
+class RunChange(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What an append changes in the run's row, a cache of its journal.
+
+    `output` is the masked JSON for lists, absent where it is too big for a row.
+    """
+
+    state: RunState
+    ended_at: float | None = None
+    output: bytes | None = None
+    error: str | None = None
+    failed_action: str | None = None
+    stopped_by: str | None = None
+
+
+class Park(msgspec.Struct, frozen=True):
+    """
+    A wake-up as a row: unique by run and place. `due` in wall time; None waits for a signal (`child`, `callback`).
+    """
+
+    place: str
+    due: float | None
+    child: str | None = None
+    callback: str | None = None
+
+
+class Append(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One indivisible append to a run's journal, already encoded by the run that made it.
+
+    Refused (`StoreFencedError`) when `seq` is taken or `boot` is not the store's current one, and after a refused one.
+    `waiting` says whether the run only waits from now on (`RunRow.waiting`); None leaves it as it is.
+    """
+
+    run: str
+    boot: int
+    seq: int
+    at: float
+    events: bytes
+    blobs: tuple[Blob, ...] = ()
+    change: RunChange | None = None
+    parks: tuple[Park, ...] = ()
+    unparks: tuple[str, ...] = ()
+    waiting: bool | None = None
+
+
+class JournalRow(msgspec.Struct, frozen=True):
+    """One append as it was read back."""
+
+    seq: int
+    boot: int
+    at: float
+    events: tuple[AnyEvent, ...]
+
+
+class Admission(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that asks to be accepted. `first` is its first append (seq 1, with `Accepted`)."""
+
+    run: str
+    workflow: str
+    revision: str
+    definition: bytes
+    """The revision's JSON; kept once a revision."""
+    first: Append
+    trigger: str = "hand"
+    labels: Mapping[str, str] = {}
+    parent: Parent | None = None
+    key: str | None = None
+    """Concurrency key; `limit`, `max_queued` and `when_full` count for (workflow, key)."""
+    limit: int | None = None
+    max_queued: int = 100
+    when_full: Literal["queue", "skip", "cancel_running"] = "queue"
+    dedupe: str | None = None
+    dedupe_until: float | None = None
+    start: bool = True
+    """False: admit as queued whatever room there is (the dispatcher has no free slot)."""
+
+
+class Admitted(msgspec.Struct, frozen=True):
+    """
+    What became of an admission. `run` is the first run's id for a duplicate; `cancel` names a run to cancel first.
+    """
+
+    verdict: Literal["running", "queued", "duplicate", "skipped", "full"]
+    run: str
+    cancel: str | None = None
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """
+    A run that this boot now executes: fold its journal and go on. `waiting`: it only waited when it was last written.
+    """
+
+    run: str
+    workflow: str
+    revision: str
+    parent: Parent | None
+    waiting: bool = False
+
+
+class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One run as lists show it. Times in wall seconds; `output` is masked JSON."""
+
+    id: str
+    workflow: str
+    revision: str
+    state: RunState
+    accepted_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    trigger: str = "hand"
+    parent: str | None = None
+    output: bytes | None = None
+    error: str | None = None
+    failed_action: str | None = None
+    stopped_by: str | None = None
+    waiting: bool = False
+
+
+class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs; newest first. `before` is the cursor: the id of the last run of the page before."""
+
+    workflow: str | None = None
+    states: tuple[RunState, ...] = ()
+    parent: str | None = None
+    before: str | None = None
+    limit: int = 50
+
+
+class Last(msgspec.Struct, frozen=True):
+    """The last succeeded run of a workflow, and the failed ones in a row since."""
+
+    run: str | None
+    started_at: float | None
+    output: Stored | None
+    failures: int
+
+
+class Due(msgspec.Struct, frozen=True):
+    """A parked place, and when it is due (wall time; None: when a signal comes)."""
+
+    run: str
+    place: str
+    due: float | None = None
