@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import asyncpg
 import pytest
+from anyio.abc import SocketStream
 
 from runner.errors import ActionError, PermanentError, TemporaryError
 from runner.executors.sql.executor import SqlExecutor, open_sql
@@ -418,6 +419,35 @@ class TestConnections:
         found = await attempt(postgres_url, "select current_user as u, inet_server_port() as p")
 
         assert found["row"]["u"] == "postgres"
+
+    async def test_no_password_of_the_environment_is_sent(
+        self, attempt: Attempt, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """A server that asks for one, where the connection string has none, gets none."""
+        passwords = tmp_path / ".pgpass"
+        passwords.write_text("*:*:*:*:c4nary")
+        passwords.chmod(0o600)
+        monkeypatch.setenv("PGPASSWORD", "c4nary")
+        monkeypatch.setenv("PGPASSFILE", str(passwords))
+        sent: list[bytes] = []
+
+        async def ask_for_a_password(stream: SocketStream) -> None:
+            async with stream:
+                await stream.receive()
+                await stream.send(b"R\0\0\0\x08\0\0\0\x03")
+                sent.append(await stream.receive())
+
+        async with (
+            await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
+            anyio.create_task_group() as group,
+        ):
+            group.start_soon(listener.serve, ask_for_a_password)
+            port = listener.extra(anyio.abc.SocketAttribute.local_port)
+            with pytest.raises(TemporaryError):
+                await attempt(f"postgresql://u@127.0.0.1:{port}/d?sslmode=disable", "select 1")
+            group.cancel_scope.cancel()
+
+        assert sent == [b"p\0\0\0\x05\0"]
 
     async def test_a_server_without_tls_where_tls_is_wanted(self, attempt: Attempt, postgres_url: str) -> None:
         """`prefer` goes on in the clear, `require` does not."""
