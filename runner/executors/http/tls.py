@@ -5,7 +5,8 @@ TLS contexts: one for each way of trusting and being trusted, made once and kept
 
 A file that changed on disk (a rotated certificate) makes a new context, whose connections are new too. The
 authorities are the system's, or certifi's where the system has none. `runner.executors.http.executor` owns one
-`Trust`; the transports are handed its contexts. Files are read in a worker thread.
+`Trust`; the transports are handed its contexts. Contexts are made in a worker thread: reading the
+system's authorities takes tens of milliseconds.
 """
 
 import ssl
@@ -50,7 +51,7 @@ class Trust:
         """The context for it. Raises FieldError."""
         if isinstance(wanted.verify, bool) and wanted.certificate is None:
             key = (wanted.verify, wanted.http2)
-            return self._kept(key) or self._keep(key, _new(wanted, None))
+            return self._kept(key) or self._keep(key, await anyio.to_thread.run_sync(_new, wanted))
         return await anyio.to_thread.run_sync(self._of_files, wanted)
 
     def _of_files(self, wanted: Wanted) -> ssl.SSLContext:
@@ -74,8 +75,9 @@ class Trust:
             self._contexts.move_to_end(key)
         return self._contexts.get(key)
 
-    def _keep(self, key: _Key, context: ssl.SSLContext) -> ssl.SSLContext:
-        self._contexts[key] = context
+    def _keep(self, key: _Key, made: ssl.SSLContext) -> ssl.SSLContext:
+        """The context under `key` from now on: of two that were made at once, the first."""
+        context = self._contexts.setdefault(key, made)
         while len(self._contexts) > _KEPT:
             self._contexts.popitem(last=False)
         return context
@@ -85,7 +87,7 @@ _Chain = tuple[Path, Path | None, str | None]
 """Certificate, key and the key's password."""
 
 
-def _new(wanted: Wanted, authorities: Path | None, chain: _Chain | None = None) -> ssl.SSLContext:
+def _new(wanted: Wanted, authorities: Path | None = None, chain: _Chain | None = None) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=authorities or _authorities())
     except (ssl.SSLError, OSError):

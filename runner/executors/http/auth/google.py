@@ -29,7 +29,8 @@ def flow(config: Google, tokens: Tokens, send: Send) -> TokenFlow:
     if bool(config.scopes) == (config.audience is not None):
         raise FieldError("auth.google: expected one of scopes and audience")
     account = _account(reveal(config.service_account))
-    key = ("google", account["private_key"], account["client_email"], config.scopes, config.audience, config.subject)
+    whose = (account["private_key"], account["client_email"], account.get("token_uri"))
+    key = ("google", *whose, config.scopes, config.audience, config.subject)
     return TokenFlow(tokens, key, lambda last: _ask(config, account, tokens.now(), last), send)
 
 

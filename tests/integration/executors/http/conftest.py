@@ -1,7 +1,6 @@
-"""The executor that the tests of this folder use: open for a test, with files of its own folder allowed."""
+"""The executor that the tests of this folder use: one for each module, as the daemon has one for its life."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -9,8 +8,8 @@ from runner.executors.http import HttpExecutor, open_http
 from runner.ports import ExecutorLimits
 
 
-@pytest.fixture
-async def http(tmp_path: Path) -> AsyncIterator[HttpExecutor]:
-    """An executor with the default limits; files may be read below `tmp_path`."""
-    async with open_http(ExecutorLimits(file_roots=(str(tmp_path),))) as executor:
+@pytest.fixture(scope="module")
+async def http(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HttpExecutor]:
+    """An executor with the default limits; files may be read below every test's `tmp_path`."""
+    async with open_http(ExecutorLimits(file_roots=(str(tmp_path_factory.getbasetemp()),))) as executor:
         yield executor
