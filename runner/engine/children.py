@@ -3,8 +3,8 @@ The runs that `workflow` actions start: accepted once, asked for their end, told
 
     Waits ──start_child──► Dispatcher.submit         child's journal ──child_ended──► Waits
 
-A child's id is derived from its parent's run, place and generation, so a parent that is resumed finds the child that it had
-started. `runner.engine.dispatcher` makes one for all its runs.
+A child's id is derived from its parent's run, place and generation, so a parent that is resumed finds the child that it
+had started. `runner.engine.dispatcher` makes one for all its runs.
 """
 
 from collections.abc import Awaitable, Callable

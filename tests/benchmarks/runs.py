@@ -58,14 +58,20 @@ def folder(tmp_path: Path, peer: str) -> Path:
     noops = "\n".join(f"  - {{id: a{n}, type: set, config: {n}}}" for n in range(100))
     (tmp_path / "workflows" / "get.yaml").write_text(f"actions: [{{id: get, type: http, config: {{url: '{peer}'}}}}]\n")
     (tmp_path / "workflows" / "noop.yaml").write_text(f"actions:\n{noops}\n")
-    (tmp_path / "config.toml").write_text('[dashboard]\nmaster_key = "a long passphrase for a benchmark"\n[log]\nlevel = "error"\n')
+    (tmp_path / "config.toml").write_text(
+        '[dashboard]\nmaster_key = "a long passphrase for a benchmark"\n[log]\nlevel = "error"\n'
+    )
     return tmp_path
 
 
 @pytest.fixture
 async def engine(folder: Path) -> AsyncIterator[Engine]:
     """The daemon's own pieces in this process, 50 runs at once."""
-    loaded = load(folder / "config.toml", {}, {"server.max_concurrent_runs": IN_FLIGHT, "server.workflows": str(folder / "workflows")})
+    loaded = load(
+        folder / "config.toml",
+        {},
+        {"server.max_concurrent_runs": IN_FLIGHT, "server.workflows": str(folder / "workflows")},
+    )
     settings, clock = loaded.settings, SystemClock()
     async with AsyncExitStack() as stack:
         confidential = await stack.enter_async_context(open_confidential(settings, {}, clock, level="error"))
@@ -119,7 +125,9 @@ async def test_durable_runs_over_bare_requests(engine: Engine, peer: str) -> Non
         runs = await durable_runs(engine, "get", RUNS)
         cpu = (time.process_time() - before) / RUNS * 1e6
         ratios.append(runs / bare)
-        figure("runs", f"{runs:.0f} runs/s, {bare:.0f} bare requests/s, ratio {runs / bare:.2f}, {cpu:.0f} us of CPU a run")
+        figure(
+            "runs", f"{runs:.0f} runs/s, {bare:.0f} bare requests/s, ratio {runs / bare:.2f}, {cpu:.0f} us of CPU a run"
+        )
     figure("runs", f"median ratio {sorted(ratios)[1]:.2f} (aim 0.5)")
 
 
@@ -157,7 +165,7 @@ def _seconds_to_ready(folder: Path) -> float:
 
 async def test_memory(engine: Engine, folder: Path) -> None:
     """Of a fresh daemon process, and of this one with 10,000 queued runs on top of what it had."""
-    subprocess.run([_command("runner"), "init", str(folder / "idle")], check=True, capture_output=True)
+    await anyio.run_process([_command("runner"), "init", str(folder / "idle")])
     with _daemon(folder / "idle") as process:
         assert process.stderr is not None
         next(line for line in process.stderr if re.search(r"\bready\b", line))
