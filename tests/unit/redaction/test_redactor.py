@@ -72,6 +72,7 @@ class TestText:
         once = redactor.text("x MY_PASSWORD y xMY_PASSWORDy")
 
         assert once == redactor.text(once)
+        assert once == "x [secret MY_PASSWORD] y [secret A][secret MY_PASSWORD][secret A]"
 
     @pytest.mark.parametrize("name", ["body.items[0].token", "A, B", "response", "[secret x]", "x" * 5000])
     def test_a_secret_that_is_part_of_its_own_name_comes_to_rest(self, name: str) -> None:
