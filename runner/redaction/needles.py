@@ -38,7 +38,7 @@ class Needles:
 
     @classmethod
     def of(cls, values: Mapping[str, Iterable[str]]) -> "Needles":
-        """Every form of every value: `{"API_KEY": ["the current one", "an old one"]}`; a name may be several (`A, B`)."""
+        """Every form of every value: `{"API_KEY": ["the current", "an old one"]}`; a name may be several (`A, B`)."""
         found: dict[bytes, Names] = {}
         for name, texts in values.items():
             names = frozenset(name.translate(_BRACKETS).split(", "))
