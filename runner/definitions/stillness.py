@@ -8,6 +8,7 @@ changed for 300 ms; changes within that time count together. A file that never c
 neighbours for longer than a second. Pure: `runner.definitions.watch` looks and reads, time is passed in.
 """
 
+import math
 from collections.abc import Collection, Mapping
 from typing import Final
 
@@ -18,6 +19,9 @@ STILL: Final = 0.3
 
 LONGEST: Final = 1.0
 """Seconds that a file at rest waits for another that is not."""
+
+_GRAIN: Final = 1e-6
+"""What sums of floating point seconds may be off by."""
 
 Signature = tuple[int, ...]
 """What of a file's metadata changes when its content does."""
@@ -47,13 +51,13 @@ class Stillness:
         for name in self._seen.keys() | signatures.keys():
             signature = signatures.get(name)
             if name not in self._seen:
-                self._seen[name] = signature, now - STILL if name in old else now
+                self._seen[name] = signature, -math.inf if name in old else now
             elif self._seen[name][0] != signature:
                 self._seen[name] = signature, now
         changed = {name: since for name, (found, since) in self._seen.items() if found != self._accepted.get(name)}
-        moving = [since for since in changed.values() if now - since < STILL]
-        resting = frozenset(name for name, since in changed.items() if now - since >= STILL)
-        overdue = any(now - changed[name] >= STILL + LONGEST for name in resting)
+        moving = [since for since in changed.values() if now - since < STILL - _GRAIN]
+        resting = frozenset(name for name, since in changed.items() if now - since >= STILL - _GRAIN)
+        overdue = any(now - changed[name] >= STILL + LONGEST - _GRAIN for name in resting)
         wait = min((since + STILL - now for since in moving), default=None)
         return Verdict(resting if overdue or not moving else frozenset(), wait)
 

@@ -10,7 +10,7 @@ up the loop.
 """
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -129,11 +129,14 @@ class Watcher:
 
     async def _notices(self) -> None:
         """Pass on the system's notices; where there are none to be had, the comparison is all there is."""
-        try:
-            async for _ in watchfiles.awatch():
-                self._notice.set()
-        except (OSError, RuntimeError):
-            return
+        stop = anyio.Event()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_at_the_end, stop)
+            with suppress(OSError, RuntimeError):
+                async for _ in watchfiles.awatch(
+                    self._folder, watch_filter=None, debounce=50, step=20, recursive=False, stop_event=stop
+                ):
+                    self._notice.set()
 
     async def _wait(self, seconds: float) -> None:
         async with anyio.create_task_group() as tasks:
@@ -144,3 +147,11 @@ class Watcher:
     async def _alarm(self, seconds: float, scope: anyio.CancelScope) -> None:
         await self._clock.sleep(seconds)
         scope.cancel()
+
+
+async def _at_the_end(stop: anyio.Event) -> None:
+    """Tell the waiting thread of the end, which otherwise looks up every five seconds only."""
+    try:
+        await anyio.sleep_forever()
+    finally:
+        stop.set()
