@@ -14,7 +14,7 @@ from runner.definitions.hints import TRIGGER_WORDS, TYPE_WORDS, unknown_word
 from runner.definitions.kinds import fields_of, leaf_kinds, texts
 from runner.definitions.nodes import Node
 from runner.definitions.paths import Path, parse
-from runner.definitions.shape import FAILED, Hint, Shape, constant
+from runner.definitions.shape import Hint, Shape, is_template
 from runner.definitions.specs import ActionSpec, Specs, WrittenConfig
 from runner.definitions.trigger_checks import check_trigger
 from runner.definitions.triggers import TRIGGER_MODELS
@@ -72,7 +72,7 @@ class Configs:
         """The package's own checks, their places mapped to the file's."""
         kinds = leaf_kinds(raw, spec.config)
         templates = frozenset(
-            text.path for text in texts(raw, kinds) if text.computed and (text.later or constant(text.text) is FAILED)
+            text.path for text in texts(raw, kinds) if text.computed and (text.later or is_template(text.text))
         )
         for problem in _asked(spec, WrittenConfig(raw, templates)):
             place = (*path, *parse(problem.path))

@@ -18,7 +18,8 @@ a class of its own that is a `CustomField`.
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Final, Protocol, TypeVar, runtime_checkable
+from functools import cache
+from typing import Annotated, Any, Final, Protocol, TypeVar, cast, runtime_checkable
 
 import msgspec
 
@@ -135,6 +136,12 @@ class CustomField(Protocol):
         """An instance made of the rendered (or, at load, literal) value. Raises ValueError with what was expected."""
 
 
+@cache
+def own_field(kind: type) -> type[CustomField] | None:
+    """The class of a field's type where a package brought it, else None; asked often, so remembered."""
+    return cast("type[CustomField]", kind) if isinstance(kind, CustomField) else None
+
+
 def decode(rendered: Any, model: type[T]) -> T:
     """
     A rendered config as its model; `Secret`, `Statement` and `Deferred` leaves stay what they are.
@@ -149,8 +156,9 @@ def decode_field(kind: type, value: Any) -> Any:
     if kind in _LEAVES:
         accepted, make, expected = _LEAVES[kind]
         return make(value) if isinstance(value, accepted) else _refuse(expected, value)
-    if isinstance(kind, CustomField):
-        return kind.parse(value)
+    own = own_field(kind)
+    if own is not None:
+        return own.parse(value)
     return _refuse(kind.__name__, value)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import inspect as mi
 
-from runner.definitions.fields import Condition, CustomField, Text
+from runner.definitions.fields import Condition, Text, own_field
 from runner.definitions.paths import Path
 from runner.expressions.template import Deferred, LeafKind, Statement
 
@@ -150,8 +150,9 @@ class _Walk:
     def custom(self, kind: type, raw: Any) -> LeafKind:
         if kind in _FIXED:
             return _FIXED[kind]
-        if isinstance(kind, CustomField):
-            return kind.leaf_kind(raw)
+        own = own_field(kind)
+        if own is not None:
+            return own.leaf_kind(raw)
         return "literal" if self.literal else "template"
 
     def mark(self, raw: Any, path: Path, kind: LeafKind) -> None:

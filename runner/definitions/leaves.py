@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from msgspec import inspect as mi
 
-from runner.definitions.fields import Condition, CustomField, Duration, Size, Text
+from runner.definitions.fields import Condition, Duration, Size, Text, own_field
 from runner.expressions.nearest import suggestion
 from runner.expressions.scope import MappingScope
 from runner.expressions.template import Deferred, Statement, compile_all
@@ -137,8 +137,9 @@ def _custom(value: Any, info: Any) -> Any:
         return Duration.parse(_text_kind(value, info))
     if kind is Size:
         return Size.parse(value)
-    if isinstance(kind, CustomField):
-        return _own_kind(value, kind)
+    own = own_field(kind)
+    if own is not None:
+        return _own_kind(value, own)
     raise TypeError(f"a model's field has the type {kind.__name__}, which no file can hold")
 
 

@@ -10,35 +10,37 @@ action, where a text with a reference or `{{ }}` may stand for any value, and on
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from msgspec import inspect as mi
 
-from runner.definitions.fields import CustomField
+from runner.definitions.fields import Text, own_field
 from runner.definitions.findings import Findings
 from runner.definitions.hints import unknown_key
 from runner.definitions.kinds import fields_of, has_marks, narrow, texts, type_of
 from runner.definitions.leaves import mismatch, read_leaf
 from runner.definitions.nodes import Node
 from runner.definitions.paths import Path
-from runner.expressions.scope import MappingScope
-from runner.expressions.template import compile_all
+from runner.expressions.template import Deferred, Statement, compile_all
 
 FAILED: Final = object()
 """What reading gives where nothing could be read; the problem was told."""
+
+_ANY_TEXT: Final = (Text, Statement, Deferred)
+"""Kinds that take every text: whether it is a template does not matter to its shape."""
 
 Hint = Callable[[str], str | None]
 """A sentence about an unknown key; None where there is nothing special to say of it, "" where it is no mistake."""
 
 
-def constant(text: str) -> Any:
-    """The value of a text that holds no reference and no expression, or FAILED where it does."""
+@lru_cache(maxsize=2048)
+def is_template(text: str) -> bool:
+    """Whether a text holds a reference or an expression; `$5` and `$$input.n` hold none."""
     if not has_marks(text):
-        return text
+        return False
     template, _ = compile_all(text, None)
-    if template is None or not template.is_constant:
-        return FAILED
-    return template.evaluate(MappingScope({})).value
+    return template is None or not template.is_constant
 
 
 class Shape:
@@ -78,11 +80,15 @@ class Shape:
 
     def _stands_for_a_value(self, node: Node, info: mi.Type) -> bool:
         """Whether a template stands where any value may; a kind of its own says itself what its texts are."""
-        if isinstance(info, mi.Metadata | mi.UnionType):
+        if isinstance(info, mi.Metadata | mi.UnionType | mi.AnyType):
             return False
-        if isinstance(info, mi.CustomType) and isinstance(info.cls, CustomField):
-            return info.cls.leaf_kind(node.value) == "template" and _any_template(node.value)
-        return isinstance(node.value, str) and constant(node.value) is FAILED
+        if isinstance(info, mi.CustomType):
+            if info.cls in _ANY_TEXT:
+                return False
+            own = own_field(info.cls)
+            if own is not None:
+                return own.leaf_kind(node.value) == "template" and _any_template(node.value)
+        return isinstance(node.value, str) and is_template(node.value)
 
     def _metadata(self, node: Node, info: mi.Metadata, path: Path) -> Any:
         leaf = (info.extra or {}).get("leaf")
@@ -93,7 +99,7 @@ class Shape:
     def _union(self, node: Node, info: mi.UnionType, path: Path) -> Any:
         if node.value is None and any(isinstance(kind, mi.NoneType) for kind in info.types) and self.templates:
             return None
-        if self.templates and isinstance(node.value, str) and constant(node.value) is FAILED:
+        if self.templates and isinstance(node.value, str) and is_template(node.value):
             custom = [kind for kind in info.types if isinstance(kind, mi.CustomType)]
             return self.read(node, custom[0], path) if custom else node.value
         chosen = narrow(info, node.value)
@@ -152,7 +158,7 @@ class Shape:
 
 
 def _any_template(value: Any) -> bool:
-    return any(constant(text.text) is FAILED for text in texts(value))
+    return any(is_template(text.text) for text in texts(value))
 
 
 def _stand_in(info: mi.Type) -> Any:

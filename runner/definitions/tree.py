@@ -8,7 +8,7 @@ them. What is YAML but a trap (a repeated key, `1_000`, a key that is no text) b
 `broken`, and reading goes on. `runner.definitions.yaml` feeds it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 from yaml import events as ev
@@ -73,12 +73,15 @@ class Tree:
             ev.DocumentStartEvent: self._document,
         }
 
-    def build(self, events: Iterator[ev.Event]) -> Document:
-        """The document of all events. Raises DefinitionError for one that must be given up."""
-        for event in events:
-            handler = self.handlers.get(type(event))
-            if handler is not None:
-                handler(event)
+    def build(self, next_event: Callable[[], ev.Event]) -> Document:
+        """The document of all events, asked for one by one. Raises DefinitionError for one that must be given up."""
+        handlers = self.handlers
+        kind: type[ev.Event] | None = None
+        while kind is not ev.StreamEndEvent:
+            event = next_event()
+            kind = type(event)
+            if kind in handlers:
+                handlers[kind](event)
         if self.root is None:
             raise refusal(self.file, "the file is empty: expected a workflow, at least `actions:` with a list")
         return Document(self.file, self.text, self.root, self.problems)

@@ -7,11 +7,9 @@ Events are taken one by one, so that a hostile file is given up at its first bad
 once with the cure (`runner.definitions.cures`). `runner.definitions.load` calls this.
 """
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 import yaml
-from yaml import events as ev
 
 from runner.definitions.cures import explain
 from runner.definitions.nodes import Document
@@ -27,18 +25,11 @@ def read_yaml(text: str, file: str, parser: Any = None) -> Document:
     """
     events = (parser or _PARSER)(text)
     try:
-        return Tree(file, text).build(_each(events))
+        return Tree(file, text).build(events.get_event)
     except yaml.MarkedYAMLError as error:
         raise refusal(file, *explain(text, error)) from None
     finally:
         events.dispose()
-
-
-def _each(parser: Any) -> Iterator[ev.Event]:
-    event = None
-    while not isinstance(event, ev.StreamEndEvent):
-        event = parser.get_event()
-        yield event
 
 
 class _PurePython(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser):
