@@ -27,6 +27,8 @@ class Finding(NamedTuple):
     message: str
 
 
+MOST_FINDINGS: Final = 20
+
 TAKES_PARAMETERS: Final = frozenset(
     ["select", "insert", "update", "delete", "merge", "values", "with", "table", "replace", "explain", "call", "do"]
 )
@@ -67,14 +69,14 @@ _ENDS_TRANSACTION: Final = frozenset(
 
 
 def check_statement(found: Sequence[Token], dialect: Dialect, *, exactly_once: bool = False) -> list[Finding]:
-    """Everything that is wrong with one statement, in the order of its text."""
+    """What is wrong with one statement, in the order of its text, `MOST_FINDINGS` at most."""
     grammar = [token for token in found if token.kind != "comment"]
     findings = list(_regions(found, dialect))
     findings += _several(grammar)
     findings += _verb(grammar, dialect, exactly_once=exactly_once)
     findings += _glued(found)
     findings += _names(grammar, dialect)
-    return sorted(findings)
+    return sorted(findings)[:MOST_FINDINGS]
 
 
 def verb_of(grammar: Sequence[Token]) -> str:
@@ -116,10 +118,11 @@ def _region_message(token: Token) -> str:
 
 def _several(grammar: Sequence[Token]) -> Iterator[Finding]:
     depth, in_body = 0, _has_body(grammar)
-    for index, token in enumerate(grammar):
+    last = max((index for index, token in enumerate(grammar) if token.low != ";"), default=0)
+    for index, token in enumerate(grammar[:last]):
         if in_body:
             depth += _nesting(grammar, index)
-        if token.low == ";" and depth <= 0 and any(later.low != ";" for later in grammar[index + 1 :]):
+        if token.low == ";" and depth <= 0:
             yield Finding(token.start, "several statements in one query: write them as a list under `queries`")
             return
 

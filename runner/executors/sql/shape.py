@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from runner.errors import PermanentError
-from runner.executors.sql.check import Finding, check_statement, verb_of
+from runner.executors.sql.check import MOST_FINDINGS, Finding, check_statement, verb_of
 from runner.executors.sql.connection_string import Dialect
 from runner.executors.sql.lexer import HOLE, Token, tokens
 from runner.executors.sql.targets import Column, targets
@@ -128,11 +128,12 @@ def read(written: Written, dialect: Dialect, marks: Marks, *, exactly_once: bool
 
 def check_marks(found: Sequence[Token], dialect: Dialect, marks: Marks) -> list[Finding]:
     """Placeholders that nobody gives a value. `:name` is one on SQLite alone; elsewhere it may be a slice."""
-    return [
-        Finding(token.start, f"the placeholder {token.text} has no value: write a reference there, or give `params`")
+    missing = [
+        Finding(token.start, f"the placeholder {token.text[:40]} has no value: write a reference, or give `params`")
         for token in found
         if token.kind == "mark" and not marks.fills(token.text) and (token.text[0] != ":" or dialect == "sqlite")
     ]
+    return missing[:MOST_FINDINGS]
 
 
 def mark_key(text: str, position: int) -> int | str:

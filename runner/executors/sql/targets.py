@@ -46,23 +46,18 @@ def _name(grammar: Sequence[Token], at: int) -> tuple[str, int]:
 
 
 def _assigned(grammar: Sequence[Token], table: str) -> dict[int, Column]:
-    """`set column = value`, and what follows ON DUPLICATE KEY UPDATE."""
+    """`set column = value`, and what follows ON DUPLICATE KEY UPDATE; not what a WHERE compares."""
     found: dict[int, Column] = {}
+    is_condition = False
     for index in range(3, len(grammar)):
         name, equals = grammar[index - 2], grammar[index - 1]
         before, after = grammar[index - 3].low, _low(grammar, index + 1)
+        is_condition = before not in {"set", "update"} and (is_condition or before == "where")
         is_value = grammar[index].kind in {"ref", "mark"} and equals.low == "=" and after in _AFTER_A_VALUE
         is_column = name.kind in {"word", "quoted"} and before in {"set", ",", "update", "."}
-        if is_value and is_column and not _is_condition(grammar, index):
+        if is_value and is_column and not is_condition:
             found[index] = Column(table, _bare(name), -1)
     return found
-
-
-def _is_condition(grammar: Sequence[Token], index: int) -> bool:
-    """Whether a WHERE stands between the last SET and here."""
-    words = [token.low for token in grammar[:index]]
-    last = max(at for at, word in enumerate(words) if word in {"set", "update"}) if {"set", "update"} & {*words} else -1
-    return "where" in words[last + 1 :]
 
 
 def _listed(grammar: Sequence[Token], table: str, at: int) -> dict[int, Column]:

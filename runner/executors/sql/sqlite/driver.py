@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import quote
 
 import aiosqlite
+import anyio
 import anyio.to_thread
 
 from runner.errors import PermanentError
@@ -34,9 +35,13 @@ ITERATED: Final = 64
 class SqliteDriver:
     """`runner.executors.sql.driver.Driver`."""
 
+    def __init__(self) -> None:
+        self._turns: dict[str, anyio.Semaphore] = {}
+
     def connector(self, target: Target, limits: ExecutorLimits) -> "SqliteConnector":
-        """For one connection string."""
-        return SqliteConnector(target, limits)
+        """For one connection string; those of one path share the turn to write."""
+        turn = self._turns.setdefault(str(Path(target.path).absolute()), anyio.Semaphore(1))
+        return SqliteConnector(target, limits, turn)
 
 
 class SqliteConnector:
@@ -44,14 +49,15 @@ class SqliteConnector:
 
     isolations = frozenset({"serializable"})
 
-    def __init__(self, target: Target, limits: ExecutorLimits) -> None:
+    def __init__(self, target: Target, limits: ExecutorLimits, turn: anyio.Semaphore) -> None:
         self._target = target
         self._limits = limits
+        self._turn = turn
 
     async def connect(self) -> SqliteSession:
         """Raises PermanentError (`refused`, `config`)."""
         opened = await anyio.to_thread.run_sync(self._open)
-        return SqliteSession(await aiosqlite.Connection(lambda: opened, ITERATED))
+        return SqliteSession(await aiosqlite.Connection(lambda: opened, ITERATED), self._turn)
 
     def _open(self) -> sqlite3.Connection:
         options = self._target.options

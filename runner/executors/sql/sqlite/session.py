@@ -5,7 +5,8 @@ One connection to an SQLite file, in a thread of its own.
 
 A cancel interrupts the statement inside SQLite. An authorizer lets no statement ATTACH a file, write one (`vacuum
 into`) or move SQLite's temporary folder; extensions are off. Statements that write begin with the write lock, since a
-transaction that has read cannot wait for it later.
+transaction that has read cannot wait for it later; Runner's own sessions take turns for it, first come first served, as
+SQLite's own waiting lets some starve.
 
 `driver` makes sessions; the executor drives them through `runner.executors.sql.driver.Session`.
 """
@@ -14,6 +15,7 @@ import sqlite3
 from typing import Any, Final
 
 import aiosqlite
+import anyio
 
 from runner.errors import ActionError, PermanentError
 from runner.executors.sql.driver import Answer, Bounds
@@ -32,19 +34,26 @@ _FILES: Final = frozenset({"temp_store_directory", "data_store_directory"})
 class SqliteSession:
     """`runner.executors.sql.driver.Session`."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: aiosqlite.Connection, turn: anyio.Semaphore) -> None:
         self._connection = connection
+        self._turn = turn
+        self._has_turn = False
         self._open = True
         self.is_usable = True
 
     async def begin(self, isolation: str | None, *, reads: bool) -> None:  # noqa: ARG002  SQLite has one level, serializable
         """BEGIN; with the write lock unless it only reads."""
+        if not reads:
+            await self._take_turn()
         await self._command("begin" if reads else "begin immediate")
 
     async def run(self, query: Query, bounds: Bounds) -> Answer:
         """One statement."""
         sql, values = _render(query)
         where = f"SQLite: {query.label}"
+        is_alone = not self._connection.in_transaction and not query.shape.reads
+        if is_alone:
+            await self._take_turn()
         try:
             cursor = await self._connection.execute(sql, values)
             try:
@@ -59,10 +68,14 @@ class SqliteSession:
                 await cursor.close()
         except sqlite3.Error as error:
             raise _failure(error, query) from None
+        finally:
+            if is_alone and not self._connection.in_transaction:
+                self._end_turn()
 
     async def commit(self) -> None:
         """COMMIT."""
         await self._command("commit")
+        self._end_turn()
 
     async def rollback(self) -> None:
         """Interrupt what still runs, then ROLLBACK."""
@@ -70,6 +83,7 @@ class SqliteSession:
         await self._command("select 1")
         if self._connection.in_transaction:
             await self._command("rollback")
+        self._end_turn()
 
     async def reset(self) -> None:
         """Temporary tables and pragmas go with the connection, which costs little to open: only a clean one is kept."""
@@ -84,6 +98,7 @@ class SqliteSession:
     def drop(self) -> None:
         """Interrupt and close in its own thread."""
         self.is_usable = False
+        self._end_turn()
         if self._open:
             self._open = False
             self._connection.stop()
@@ -91,9 +106,19 @@ class SqliteSession:
     async def close(self) -> None:
         """Close the file."""
         self.is_usable = False
+        self._end_turn()
         if self._open:
             self._open = False
             await self._connection.close()
+
+    async def _take_turn(self) -> None:
+        await self._turn.acquire()
+        self._has_turn = True
+
+    def _end_turn(self) -> None:
+        if self._has_turn:
+            self._has_turn = False
+            self._turn.release()
 
     async def _command(self, sql: str) -> None:
         try:

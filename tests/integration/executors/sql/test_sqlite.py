@@ -122,15 +122,33 @@ class TestStatements:
 
         assert (caught.value.kind, caught.value.effect) == ("conflict", "none")
 
-    async def test_writers_at_once_wait_for_each_other(self, attempt: Attempt, url: str) -> None:
-        """Read, then write: nobody loses the race for the lock."""
+    async def test_writers_at_once_take_turns(self, attempt: Attempt, url: str) -> None:
+        """However short SQLite's own patience is: nobody is told that the database is locked."""
         await attempt(url, ["create table n (a integer)", "insert into n values (0)"])
 
         async with anyio.create_task_group() as group:
-            for _ in range(20):
-                group.start_soon(attempt, url, ["select a from n", "update n set a = a + 1"])
+            for _ in range(30):
+                group.start_soon(attempt, f"{url}?busy_timeout=1", ["select a from n", "update n set a = a + 1"])
 
-        assert (await attempt(url, "select a from n"))["row"] == {"a": 20}
+        assert (await attempt(url, "select a from n"))["row"] == {"a": 30}
+
+    @pytest.mark.parametrize("transaction", [True, False])
+    async def test_a_turn_ends_with_its_attempt(self, attempt: Attempt, url: str, *, transaction: bool) -> None:
+        """One that failed, was cancelled or ran alone gives it back."""
+        await attempt(url, "create table n (a integer primary key)")
+        endless = (
+            "insert into n with recursive i(n) as (select 1 union all select n + 1 from i) select n from i where n < 0"
+        )
+        config = {"transaction": transaction}
+
+        with pytest.raises(PermanentError):
+            await attempt(url, "insert into n values (1), (1)", config=config)
+        with anyio.move_on_after(0.1):
+            await attempt(url, endless, config=config)
+        with anyio.fail_after(5):
+            await attempt(url, "insert into n values (1)", config=config)
+
+        assert (await attempt(url, "select a from n"))["row"] == {"a": 1}
 
     async def test_foreign_keys(self, attempt: Attempt, url: str) -> None:
         """On where the connection string says so."""

@@ -1,5 +1,7 @@
 """A statement's text and slots, and the values of `params`."""
 
+import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -92,6 +94,19 @@ class TestSlots:
     def test_what_only_reads_is_known(self, sql: str, reads: Any) -> None:
         """What may change something is never taken for reading."""
         assert shaped([sql]).shape.reads is reads
+
+    @pytest.mark.parametrize("piece", [";", "?", "'", "\0", "\0 ", "set a = \0, ", "(", "end ", "a\0"])
+    @pytest.mark.parametrize("start", ["", "update t ", "create trigger "])
+    def test_time_is_linear(self, start: str, piece: str) -> None:
+        """Forty thousand of the worst characters are read or refused within a second."""
+        sql = start + piece * (40_000 // len(piece))
+        sources = ("$x",) * sql.count("\0")
+        started = time.perf_counter()
+
+        with suppress(PermanentError):
+            read(Written(sql, sources), "mysql", Marks(), exactly_once=False, label="query")
+
+        assert time.perf_counter() - started < 1
 
     def test_an_error_counts_lines_and_columns_as_the_author_sees_them(self) -> None:
         """References count as they were written."""
