@@ -38,7 +38,7 @@ QUEUED = 10_000
 
 def figure(name: str, text: str) -> None:
     """One line of the report."""
-    print(f"\nengine {name}: {text}")  # noqa: T201
+    print(f"\nengine {name}: {text}")  # noqa: T201  the report is its output
 
 
 @pytest.fixture

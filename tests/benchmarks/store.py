@@ -34,7 +34,7 @@ EVENTS = encode(tuple(Started(at=1_700_000_000.0, place=f"action-{number}", atte
 
 def figure(name: str, **figures: str) -> None:
     """One line of the report."""
-    print(f"\nstore {name}: " + ", ".join(f"{value} {key.replace('_', ' ')}" for key, value in figures.items()))  # noqa: T201
+    print(f"\nstore {name}: " + ", ".join(f"{value} {key.replace('_', ' ')}" for key, value in figures.items()))  # noqa: T201  the report
 
 
 def percentiles(seconds: list[float]) -> dict[str, str]:

@@ -7,6 +7,7 @@ crashes: then the state is thrown away and folded anew from the part of the jour
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -33,7 +34,7 @@ from runner.events import (
 )
 from tests.unit.engine.workflows import plan_of, workflows
 
-VALUE = Stored(json=b"1")  # type: ignore[arg-type]
+VALUE = Stored(json=msgspec.Raw(b"1"))
 FAILED = Failure(type="status", message="no")
 MOST_ATTEMPTS = 3
 
