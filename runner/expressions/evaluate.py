@@ -175,12 +175,8 @@ class _Walker:
 
     def concatenation(self, node: nodes.Concat) -> Value:
         parts = [self.needed(item) for item in node.nodes]
-        pieces, size = [], 0
-        for part in parts:
-            pieces.append(spell(self.evaluation, part.value))
-            size += len(pieces[-1])
-            self.evaluation.fits(size)
-        self.evaluation.room(size)
+        pieces = [spell(self.evaluation, part.value) for part in parts]
+        self.evaluation.room(sum(map(len, pieces)))
         return whole("".join(pieces), joined_names(*parts))
 
     def call(self, node: nodes.Call) -> Value:

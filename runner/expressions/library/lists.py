@@ -111,15 +111,12 @@ def unique(
 def join(evaluation: Evaluation, value: Labelled, d: Labelled = _EMPTY, attribute: Labelled = _NOTHING) -> Labelled:
     """The items, or their `attribute`, as one text with `d` between them."""
     parts = [must_have(part, attribute.value, index) for index, part in enumerate(elements(evaluation, value))]
-    pieces = []
-    size, names = 0, names_of(d.labels)
     between = text(d.value, "d")
+    pieces = [spell(evaluation, part.value) for part in parts]
+    evaluation.room(sum(map(len, pieces)) + len(between) * len(pieces))
+    names = names_of(d.labels)
     for part in parts:
-        pieces.append(spell(evaluation, part.value))
-        size += len(pieces[-1]) + len(between)
-        evaluation.fits(size)
         names |= names_of(part.labels)
-    evaluation.room(size)
     return labelled_whole(between.join(pieces), names)
 
 

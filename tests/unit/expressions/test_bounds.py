@@ -107,8 +107,9 @@ RUNAWAYS = [
     "$input.deep | unique",
     "{'a': $input.deep} | jwt('k')",
     "[{'a': $input.deep}] | urlencode",
-    "['p'] * 10 | map('bcrypt', 12)",
-    "[{}] * 90000 | map('jwt', 'k')",
+    "([{}] * 90000) | map('jwt', 'k')",
+    "([0] * 90000) | map('string') | join('a' * 1000)",
+    "(['a' * 9000] * 100) | map('upper') | map('lower') | join | replace('a', 'bb')",
 ]
 
 
@@ -214,6 +215,12 @@ class TestBounds:
         template = compile_expression("$input.rows | map(attribute='id') | first")
 
         assert [template.evaluate(SCOPE).value for _ in range(3)] == [0, 0, 0]
+
+    def test_password_hashes_are_counted_by_their_cost(self) -> None:
+        """One of 12 rounds takes a quarter of a second: one evaluation gets that much and no more."""
+        assert len(compile_expression("(['p'] * 3) | map('bcrypt', 9)").evaluate(SCOPE).value) == 3
+        with pytest.raises(ExpressionLimitError, match="100,000 steps"):
+            compile_expression("(['p'] * 9) | map('bcrypt', 9)").evaluate(SCOPE)
 
     def test_a_shared_value_is_weighed_once(self) -> None:
         """So that weighing a doubling list takes as many steps as it has parts, not as many as it has leaves."""
