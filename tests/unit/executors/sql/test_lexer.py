@@ -83,12 +83,12 @@ class TestTokens:
     @pytest.mark.parametrize("dialect", DIALECTS)
     @pytest.mark.parametrize("piece", ["'", "''a", "/*", "$a$", "\\", "[", "1e", "(", "\0"])
     def test_time_is_linear(self, dialect: Dialect, piece: Any) -> None:
-        """Twenty thousand of the worst pieces take less than a second."""
-        started = time.perf_counter()
+        """Twenty thousand of the worst pieces take less than three seconds of one core."""
+        started = time.thread_time()
 
         tokens(piece * 20_000, dialect)
 
-        assert time.perf_counter() - started < 1
+        assert time.thread_time() - started < 3
 
 
 def _gapless(sql: str, found: Any) -> Iterator[Any]:

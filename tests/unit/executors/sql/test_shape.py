@@ -98,15 +98,15 @@ class TestSlots:
     @pytest.mark.parametrize("piece", [";", "?", "'", "\0", "\0 ", "set a = \0, ", "(", "end ", "a\0"])
     @pytest.mark.parametrize("start", ["", "update t ", "create trigger "])
     def test_time_is_linear(self, start: str, piece: str) -> None:
-        """Forty thousand of the worst characters are read or refused within a second."""
+        """Forty thousand of the worst characters are read or refused within three seconds of one core."""
         sql = start + piece * (40_000 // len(piece))
         sources = ("$x",) * sql.count("\0")
-        started = time.perf_counter()
+        started = time.thread_time()
 
         with suppress(PermanentError):
             read(Written(sql, sources), "mysql", Marks(), exactly_once=False, label="query")
 
-        assert time.perf_counter() - started < 1
+        assert time.thread_time() - started < 3
 
     def test_an_error_counts_lines_and_columns_as_the_author_sees_them(self) -> None:
         """References count as they were written."""
