@@ -1,4 +1,10 @@
-"""Functions on numbers: conversion, rounding, absolute value, sums."""
+"""
+Functions on numbers: `int`, `float`, `round`, `abs`, `sum`.
+
+True and false are numbers only where a conversion is asked for. A text that is no number is an error unless a default
+is given: a slip never becomes 0 in silence. `round` to 0 places gives a whole number. The registry in
+`runner.expressions.library` is the only caller; the arguments arrive as they were computed, of any kind.
+"""
 
 import math
 from collections.abc import Mapping

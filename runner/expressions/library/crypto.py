@@ -1,4 +1,12 @@
-"""Digests, signatures, password hashes and random names; all primitives are `hashlib`'s, PyJWT's and bcrypt's."""
+"""
+Digests, signatures, tokens, password hashes and random names; the primitives are `hashlib`'s, PyJWT's and bcrypt's.
+
+    text ──hash──► Digest, written in hex ──b64encode──► base64 of its bytes, as signatures are compared
+
+Salts and UUIDs are drawn from the attempt's seed, so that an attempt that is executed again sends the same; ECDSA and
+PSS signatures are random by nature. Nothing a library says about a key reaches a message. The registry in
+`runner.expressions.library` is the only caller.
+"""
 
 import base64
 import hashlib

@@ -1,4 +1,13 @@
-"""Dates and durations: `now()`, `date(text)`, `duration('1d')`, `| date(format, tz)`, `| unix`."""
+"""
+Dates and durations: `now()`, `date(text)`, `duration('1d')`, `| date(format, tz)`, `| unix`.
+
+    text or seconds ──date()──► datetime with a zone ──► ISO 8601 text as it leaves the expression
+    "1h30m" ──duration()──► timedelta ──► "1h30m" as it leaves
+
+A date without a zone is in UTC. Formats know the C standard's directives and no widths (`%1000000000d` would fill
+memory). Computing with dates is `runner.expressions.operators`; the registry in `runner.expressions.library` is the
+only caller.
+"""
 
 import re
 from collections.abc import Mapping

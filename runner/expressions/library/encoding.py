@@ -1,4 +1,10 @@
-"""Bytes and text made into each other: base64, hex, URL encoding."""
+"""
+Bytes and text made into each other: `b64encode`, `b64decode`, `hex`, `urlencode`.
+
+Bytes are values of their own: a body sends them as they are, text refuses them. `urlencode` encodes the slash too,
+unlike Jinja's, so that a value cannot step out of its place in a path. The registry in `runner.expressions.library`
+is the only caller.
+"""
 
 import base64
 import binascii

@@ -1,4 +1,10 @@
-"""Functions on mappings and on any value: keys, merging, indexing, defaults, marking as secret."""
+"""
+Functions on mappings and on any value: `keys`, `values`, `items`, `merge`, `by`, `default`, `secret`.
+
+Each value keeps its own labels; what labels a mapping as a whole goes on to its keys. `default` takes absent and null
+alike. `by` refuses a key that two items share rather than lose one. The registry in `runner.expressions.library` is the
+only caller.
+"""
 
 import re
 from collections.abc import Mapping

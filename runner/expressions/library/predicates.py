@@ -1,4 +1,9 @@
-"""The tests of `is`, `select` and `selectattr`: questions about a value, whose answers carry no label."""
+"""
+The tests of `is`, `select` and `selectattr`, and `in`: questions about a value, whose answers carry no label.
+
+Those of a kind (`is string`), of equality and of `in` take an absent value for null; those of order want one that is
+there. The registry in `runner.expressions.library` and the evaluator's `in` are the callers.
+"""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType

@@ -1,4 +1,10 @@
-"""Functions on text: case, trimming, splitting, replacing, and regular expressions in linear time."""
+"""
+Functions on text: case, trimming, splitting, replacing, and regular expressions in linear time.
+
+`match`, `find` and `sub` look anywhere in the text (`^` and `$` tie them to its ends) by RE2, which has no
+look-around and no back-references. One match is bounded by the sizes of text and pattern, all of them by CPU time,
+since a text may hold a match at each letter. The registry in `runner.expressions.library` is the only caller.
+"""
 
 import re
 import time
