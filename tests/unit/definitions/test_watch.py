@@ -213,7 +213,7 @@ class TestStream:
                 began = SystemClock().monotonic()
                 (tmp_path / "b.yaml").write_text(GOOD % 2)
                 assert set((await catalogs.receive()).entries) == {"a", "b"}
-                assert SystemClock().monotonic() - began < 2
+                assert SystemClock().monotonic() - began < 4  # not the comparison of every 5 s
                 (tmp_path / "a.yaml").unlink()
                 assert set((await catalogs.receive()).entries) == {"b"}
 
