@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from runner.errors import RunnerError, UsageError
+from runner.errors import DefinitionError, RunnerError, UsageError
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -53,21 +53,23 @@ class Commands(click.Group):
         except BrokenPipeError:
             _leave_quietly()
         except (click.Abort, KeyboardInterrupt):
-            _end("interrupted", INTERRUPTED)
+            _end("runner: interrupted", INTERRUPTED)
         except click.ClickException as error:
             error.show()
             sys.exit(error.exit_code)
+        except DefinitionError as error:
+            _end(str(error), 1)  # a line a problem, as editors link them
         except RunnerError as error:
-            _end(str(error), 2 if isinstance(error, UsageError) else 1)
+            _end(f"runner: {error}", 2 if isinstance(error, UsageError) else 1)
         except Exception as error:
             if "--debug" in words:
                 raise
-            _end(f"unexpected {type(error).__name__}: run it as `runner --debug …` to see where", 1)
+            _end(f"runner: unexpected {type(error).__name__}: run it as `runner --debug …` to see where", 1)
         sys.exit(status if isinstance(status, int) else 0)
 
 
 def _end(message: str, status: int) -> NoReturn:
-    click.echo(f"runner: {message}", err=True)
+    click.echo(message, err=True)
     sys.exit(status)
 
 

@@ -1,32 +1,26 @@
 """
-What commands read where no daemon answers: the store's file, without its lock and without writing; the folder as it is.
+The store's file where no daemon answers: read without its lock and without writing.
 
-    runs      ──► SQLite, a connection that only reads ──► runner.web.lookups
-    workflows ──► the folder's files, over the last good catalog ──► runner.web.catalog_documents
+    question ──► SQLite, connections that only read ──► runner.web.lookups ──► the documents that a daemon would give
 
-The documents are those that a daemon would give. `runner.cli.runs` and `runner.cli.workflows` call it.
+`runner.cli.runs` calls it.
 """
 
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import aiosqlite
 import anyio
 
-from runner.daemon.kept import kept_path, read_kept
-from runner.definitions.catalog import Catalog, build
-from runner.definitions.folder import read, scan
 from runner.definitions.model import Workflow
-from runner.errors import Problem, SettingsError, StoreError
-from runner.executors import action_types
+from runner.errors import StoreError
 from runner.ports import JournalRow, RunFilter, RunRow
 from runner.settings import Settings
 from runner.store.lookups import Lookups
 from runner.store.reads import Reads
-from runner.web.catalog_documents import catalog_documents
 from runner.web.lookups import Records
 
 T = TypeVar("T")
@@ -74,25 +68,6 @@ def ask_store(settings: Settings, question: Callable[[Records], Awaitable[T]]) -
         return anyio.run(main)
     except sqlite3.Error as error:
         raise StoreError(f"{path}: the store cannot be read: {error}") from None
-
-
-def workflow_documents(settings: Settings) -> list[dict[str, Any]]:
-    """What a daemon that starts now would load. Raises SettingsError where the folder cannot be read."""
-    return catalog_documents(read_folder(settings))
-
-
-def read_folder(settings: Settings) -> Catalog:
-    """The catalog of the folder as it is, over what the last daemon kept. Raises SettingsError, StoreFormatError."""
-    folder = settings.server.workflows
-    files: dict[str, bytes | Problem] = {}
-    try:
-        for name, signature in scan(folder).items():
-            content = read(folder, name, signature)
-            if content is not None:
-                files[name] = content
-    except OSError as error:
-        raise SettingsError(f"server.workflows: {folder} cannot be read: {error.strerror}") from None
-    return build(read_kept(kept_path(settings)), files, action_types())
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from runner.cli.asking import ask
-from runner.cli.offline import workflow_documents
+from runner.cli.folder import workflow_documents
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import compact, json_lines, table, word
 from runner.errors import Problem, RefusedError

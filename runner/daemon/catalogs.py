@@ -63,6 +63,7 @@ class Catalogs:
         """Swap in each new catalog, for as long as the block around it lives."""
         async for catalog in self._changes:
             await self.swap(catalog)
+            self.tell()
             _log.info("workflows reloaded", workflows=self.count, broken=self.broken_count)
 
     def find(self, name: str) -> Workflow | None:
@@ -91,6 +92,14 @@ class Catalogs:
         """What is loaded, broken files on top."""
         return catalog_documents(self.current)
 
+    def tell(self) -> None:
+        """Say in the log what is wrong in the folder and was not told yet."""
+        for problem in self.current.problems:
+            if problem not in self._told:
+                say = _log.error if problem.severity == "error" else _log.warning
+                say("workflow file", error=str(problem))
+        self._told = frozenset(self.current.problems)
+
     @property
     def count(self) -> int:
         """Workflows that can be run."""
@@ -102,13 +111,8 @@ class Catalogs:
         return len(self.current.broken)
 
     async def swap(self, catalog: Catalog) -> None:
-        """Put a catalog in force, say what is newly wrong in it, and keep it."""
+        """Put a catalog in force, and keep it."""
         self.current = catalog
-        for problem in catalog.problems:
-            if problem not in self._told:
-                say = _log.error if problem.severity == "error" else _log.warning
-                say("workflow file", error=str(problem))
-        self._told = frozenset(catalog.problems)
         try:
             await anyio.to_thread.run_sync(write_kept, self._kept, catalog)
         except OSError as error:

@@ -142,6 +142,7 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         await stack.enter_async_context(serve(app, control, own_user_only=True))
         for listener in listeners:
             await stack.enter_async_context(serve(health_app(service.reasons), listener))
+        catalogs.tell()
         recovered = await engine.dispatcher.recover()
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
