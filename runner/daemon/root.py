@@ -168,6 +168,7 @@ def engine_limits(settings: Settings) -> EngineLimits:
     limits = settings.limits
     return EngineLimits(
         items=limits.items,
+        value_size=limits.response_size,
         journal_size=limits.journal_size,
         depth=limits.depth,
         cleanup_timeout=limits.cleanup_timeout,

@@ -23,6 +23,7 @@ from runner.daemon.root import Engine, known_types, open_confidential, open_engi
 from runner.errors import RunnerError, SettingsError
 from runner.ports import Store
 from runner.secrets.hardening import harden
+from runner.secrets.vault import Vault
 from runner.settings import Loaded, Settings
 from runner.web.asgi import listen_tcp, listen_unix, make_runtime_folder, serve
 from runner.web.control import control_app
@@ -92,11 +93,22 @@ async def watch_signals(
 class Service:
     """A daemon that is ready."""
 
-    def __init__(self, settings: Settings, store: Store, engine: Engine, ports: Sequence[int]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        engine: Engine,
+        *,
+        catalogs: Catalogs,
+        vault: Vault | None,
+        ports: list[int],
+    ) -> None:
         self.engine = engine
         self.store = store
+        self.catalogs = catalogs
+        self.vault = vault
         self.ports = ports
-        """The health port, and the dashboard's where it is open."""
+        """The triggers' and health port, and the dashboard's where it is open."""
         self._timeout = settings.server.shutdown_timeout
 
     def reasons(self) -> Sequence[str]:
@@ -137,7 +149,7 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         engine = await stack.enter_async_context(
             open_engine(settings, clock, confidential=confidential, store=store, catalogs=catalogs, ports=ports)
         )
-        service = Service(settings, store, engine, ports)
+        service = Service(settings, store, engine, catalogs=catalogs, vault=confidential.vault, ports=ports)
         app = control_app(engine.running, store, catalogs.documents, service.reasons)
         await stack.enter_async_context(serve(app, control, own_user_only=True))
         for listener in listeners:
@@ -147,14 +159,14 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
         tasks.start_soon(catalogs.watch)
-        _say_ready(service, catalogs, store, recovered=recovered)
+        _say_ready(service, recovered=recovered)
         yield service
 
 
-def _say_ready(service: Service, catalogs: Catalogs, store: Store, *, recovered: int) -> None:
+def _say_ready(service: Service, *, recovered: int) -> None:
     more = {"dashboard_port": service.ports[1]} if len(service.ports) > 1 else {}
-    counts = {"workflows": catalogs.count, "broken": catalogs.broken_count}
-    _log.info("ready", port=service.ports[0], **more, **counts, recovered=recovered, boot=store.boot)
+    counts = {"workflows": service.catalogs.count, "broken": service.catalogs.broken_count}
+    _log.info("ready", port=service.ports[0], **more, **counts, recovered=recovered, boot=service.store.boot)
 
 
 def _listen(stack: AsyncExitStack, settings: Settings, *, dashboard: bool) -> list[socket.socket]:
