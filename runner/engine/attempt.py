@@ -16,6 +16,7 @@ import anyio
 import msgspec
 
 from runner.definitions.fields import decode
+from runner.engine.bounds import check_value
 from runner.engine.context import Context
 from runner.engine.failures import action_error
 from runner.engine.plan import ActionPlan
@@ -152,7 +153,9 @@ async def judged(node: Node, got: Labelled, context: Context) -> Labelled:
     if plan.output is None:
         return got
     scope = await context.scope(plan.output, node.body, node=node, this=got, at=node.started_at)
-    return plan.output.template.evaluate(scope)
+    value = plan.output.template.evaluate(scope)
+    check_value(value.value, context.limits.value_size)
+    return value
 
 
 def with_sensitive(plan: ActionPlan, labels: Labels, value: Any) -> Labels:

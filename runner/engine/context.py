@@ -11,11 +11,11 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from runner.clock import iso
+from runner.engine.facts import error_fields, run_field
+from runner.engine.limits import EngineLimits
 from runner.engine.plan import NO_NAMES, Names, Piece
 from runner.engine.recorder import Recorder
 from runner.engine.state import Body, Node, Run
-from runner.events import Failure
 from runner.expressions.labels import ABSENT, NO_LABELS, Absent, Labelled, Path, below
 from runner.ports import Redactor
 
@@ -53,9 +53,17 @@ class Context:
     """The values of one run: inputs, trigger, what its actions got."""
 
     def __init__(
-        self, run: Run, recorder: Recorder, redactor: RunRedactor, resolver: Resolver, callbacks: Callbacks
+        self,
+        run: Run,
+        recorder: Recorder,
+        *,
+        redactor: RunRedactor,
+        resolver: Resolver,
+        callbacks: Callbacks,
+        limits: EngineLimits,
     ) -> None:
         self.run = run
+        self.limits = limits
         self._redactor = redactor
         self._recorder = recorder
         self._resolver = resolver
@@ -152,7 +160,7 @@ class Context:
         name = path[0] if path else ""
         if name == "callback" and len(path) > 1:
             return Labelled(self._callbacks.address(self.run.id, str(path[1])))
-        return _run_field(self.run, str(name))
+        return run_field(self.run, str(name))
 
 
 class RunScope:
@@ -244,11 +252,6 @@ def item_of(body: Body | None, node: Node | None) -> Node | None:
     return None
 
 
-def error_fields(error: Failure) -> dict[str, Any]:
-    """What `$action.ID.error` shows."""
-    return {"type": error.type, "message": error.message, "attempts": error.attempts, **error.facts}
-
-
 def joined(values: list[Labelled]) -> Labelled:
     """The list of values, with their labels at their places."""
     labels: dict[Path, frozenset[str]] = {}
@@ -267,27 +270,3 @@ def _mapping(values: Mapping[str, Labelled | Absent]) -> Labelled:
             for path, names in value.labels.items():
                 labels[name, *path] = names
     return Labelled(plain, labels or NO_LABELS)
-
-
-def _run_field(run: Run, name: str) -> Labelled | Absent:
-    accepted, root = run.accepted, run.root
-    assert accepted is not None
-    match name:
-        case "id":
-            return Labelled(run.id)
-        case "workflow":
-            return Labelled(accepted.workflow)
-        case "started_at":
-            return Labelled(iso(accepted.at))
-        case "attempt":
-            return Labelled(run.generation)
-        case "recoveries":
-            return Labelled(run.recoveries)
-        case "failures":
-            return Labelled(accepted.failures)
-        case "error":
-            return Labelled(root.error.message) if root.error else ABSENT
-        case "failed_action":
-            return Labelled(root.failed_action) if root.error else ABSENT
-        case _:
-            return ABSENT

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from runner.definitions.fields import Duration
 from runner.engine.attempt import failed, judged, with_sensitive
+from runner.engine.bounds import check_value
 from runner.engine.context import Context
 from runner.engine.failures import action_error
 from runner.engine.recorder import Recorder
@@ -164,7 +165,7 @@ class Flow:
 
     async def _set(self, node: Node) -> Decision:
         value = await self._rendered(node)
-        plain(value.value)
+        check_value(value.value, self._services.limits.value_size)
         kept = await judged(
             node, Labelled(value.value, with_sensitive(node.plan, value.labels, value.value)), self._context
         )
@@ -212,7 +213,7 @@ class Flow:
             return Labelled(None, NO_LABELS)
         scope = await self._context.scope(piece, body, at=self._now())
         value = piece.template.evaluate(scope)
-        plain(value.value)
+        check_value(value.value, self._services.limits.value_size)
         self._context.mask_from_now(value)
         return value
 
@@ -227,18 +228,6 @@ class Flow:
 
     def _now(self) -> float:
         return self._services.clock.wall()
-
-
-def plain(value: Any) -> None:
-    """Raises PermanentError where bytes would be written as JSON."""
-    if isinstance(value, bytes):
-        raise PermanentError("bytes cannot be kept as a value: write them as text with `| b64encode`", kind="value")
-    if isinstance(value, dict):
-        for item in value.values():
-            plain(item)
-    elif isinstance(value, list):
-        for item in value:
-            plain(item)
 
 
 def _no_list(value: Any) -> PermanentError:

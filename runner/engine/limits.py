@@ -11,6 +11,7 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What one run may take (design §6, Sizes)."""
 
     items: int = 10_000
+    value_size: int = 10_000_000
     journal_size: int = 100_000_000
     depth: int = 10
     cleanup_timeout: float = 60.0

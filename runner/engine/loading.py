@@ -63,7 +63,14 @@ class Loader:
             sink=services.sink,
             limits=services.limits,
         )
-        context = Context(run, recorder, redactor, services.resolver, services.callbacks)
+        context = Context(
+            run,
+            recorder,
+            redactor=redactor,
+            resolver=services.resolver,
+            callbacks=services.callbacks,
+            limits=services.limits,
+        )
         return Loaded(Conductor(run, context, recorder, services, self._children), context)
 
     def recovered(self, conductor: Conductor) -> None:

@@ -386,3 +386,15 @@ async def test_draining_takes_nothing_new_and_lets_the_rest_end() -> None:
                 await engine.start()
             gate.set()
         assert (await engine.store.get(run)).state == "succeeded"
+
+
+async def test_values_that_double_are_bounded_before_they_are_written() -> None:
+    """Thirty `set` actions that each name the one above twice would be gigabytes of JSON."""
+    lines = ["  - {id: a0, type: set, config: [1, 2, 3]}"]
+    lines += [
+        f"  - {{id: a{n}, type: set, config: {{x: $action.a{n - 1}, y: $action.a{n - 1}}}}}" for n in range(1, 31)
+    ]
+    async with open_engine() as engine:
+        row = await engine.run("actions:\n" + "\n".join(lines))
+        assert row.state == "failed"
+        assert "limits.response_size" in row.error

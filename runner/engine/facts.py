@@ -1,0 +1,42 @@
+"""
+What a run says of itself in expressions: `$run.NAME` and `$action.ID.error`.
+
+Pure readings of the state for `runner.engine.context`; everything in them was masked before it became part of the state.
+"""
+
+from typing import Any
+
+from runner.clock import iso
+from runner.engine.state import Run
+from runner.events import Failure
+from runner.expressions.labels import ABSENT, Absent, Labelled
+
+
+def error_fields(error: Failure) -> dict[str, Any]:
+    """What `$action.ID.error` shows."""
+    return {"type": error.type, "message": error.message, "attempts": error.attempts, **error.facts}
+
+
+def run_field(run: Run, name: str) -> Labelled | Absent:
+    """What `$run.NAME` is; absent for what this run does not have."""
+    accepted, root = run.accepted, run.root
+    assert accepted is not None
+    match name:
+        case "id":
+            return Labelled(run.id)
+        case "workflow":
+            return Labelled(accepted.workflow)
+        case "started_at":
+            return Labelled(iso(accepted.at))
+        case "attempt":
+            return Labelled(run.generation)
+        case "recoveries":
+            return Labelled(run.recoveries)
+        case "failures":
+            return Labelled(accepted.failures)
+        case "error":
+            return Labelled(root.error.message) if root.error else ABSENT
+        case "failed_action":
+            return Labelled(root.failed_action) if root.error else ABSENT
+        case _:
+            return ABSENT
