@@ -1,7 +1,7 @@
 """
 What a run says of itself in expressions: `$run.NAME` and `$action.ID.error`.
 
-Pure readings of the state for `runner.engine.context`; everything in them was masked before it became part of the state.
+Pure readings of the state for `runner.engine.context`; everything in them was masked before it became part of it.
 """
 
 from typing import Any
