@@ -196,3 +196,10 @@ class TestPaths:
     def test_what_is_shown_reads_back(self, path: tuple[str | int, ...]) -> None:
         """Keys that hold dots, brackets, quotes and spaces are quoted."""
         assert parse(show(path)) == path
+
+
+class TestExpansion:
+    @pytest.mark.parametrize("name", ["laughs", "merged laughs", "long text often"])
+    def test_anchors_are_bounded_by_what_they_are_written_out(self, name: str) -> None:
+        """Whoever walks the value later walks at most that much."""
+        assert "once its anchors are written out" in _told(HOSTILE[name])
