@@ -27,6 +27,8 @@ _COLOURS: Final = {
     "running": "blue",
     "queued": "cyan",
 }
+_ALMOST_A_SECOND: Final = 0.9995
+_ALMOST_A_MINUTE: Final = 59.95
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 86400
@@ -62,10 +64,11 @@ def span(seconds: float | None) -> str:
     """`12ms`, `1.25s`, `2m03s`, `1h04m`, `3d02h`."""
     if seconds is None:
         return ""
-    if seconds < 1:
+    if seconds < _ALMOST_A_SECOND:
         return f"{seconds * 1000:.0f}ms"
-    if seconds < _MINUTE:
+    if seconds < _ALMOST_A_MINUTE:
         return f"{seconds:.3g}s"
+    seconds = max(seconds, _MINUTE)
     if seconds < _HOUR:
         return f"{int(seconds // _MINUTE)}m{int(seconds % _MINUTE):02d}s"
     if seconds < _DAY:

@@ -104,7 +104,7 @@ class Live:
         from rich.live import Live as Drawing  # noqa: PLC0415
 
         console = Console(highlight=False, markup=False)
-        self._live = Drawing(console=console, refresh_per_second=_REFRESH, get_renderable=self._picture)
+        self._live = Drawing(console=console, refresh_per_second=_REFRESH, get_renderable=self._drawn)
         drawing: AbstractContextManager[object] = self._live
         return drawing
 
@@ -117,14 +117,17 @@ class Live:
         """The next picture shows it."""
         self._timeline.apply(event)
 
-    def _picture(self) -> Any:
+    def _drawn(self) -> Any:
         from rich.text import Text  # noqa: PLC0415  only a terminal pays for rich
 
+        return Text.from_ansi(self.picture(time.time()))
+
+    def picture(self, now: float) -> str:
+        """The head and a line for each action, as of `now` in wall seconds."""
         lines = [line for line in self._timeline.all_lines() if not line.is_item]
         width = max((len(_name(line)) for line in lines), default=0)
-        now = time.time()
         rows = [f"{_name(line):{width}}  {action_text(line, self._timeline, now)}" for line in lines]
-        return Text.from_ansi("\n".join([self._head, *rows]))
+        return "\n".join([self._head, *rows])
 
 
 def ended_text(line: Line, timeline: Timeline) -> str:

@@ -1,6 +1,9 @@
 """The daemon's pieces in this process: a thousand runs at once, what is resolved, the control socket."""
 
+import os
+import secrets
 import socket
+import subprocess
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from time import monotonic
@@ -19,7 +22,7 @@ from runner.expressions.labels import Labelled
 from runner.ports import RunFilter
 from runner.secrets.keys import new_master_key
 from runner.settings import load
-from runner.web.asgi import listen_unix, make_runtime_folder, serve
+from runner.web.asgi import is_own_user, listen_unix, make_runtime_folder, serve
 from runner.web.health import health_app
 from tests.conftest import OpenServer
 
@@ -195,6 +198,24 @@ class TestControlSocket:
                 with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
                     await stream.receive()
                 await stream.aclose()
+
+    def test_who_the_peer_is_the_kernel_says(self) -> None:
+        """A process of another user is told from one of ours; where we are not root there is only ours."""
+        address = f"\0runner-test-{secrets.token_hex(8)}"
+        connecting = "import socket, sys; socket.socket(socket.AF_UNIX).connect('\\0' + sys.argv[1]); input()"
+        is_root = os.geteuid() == 0
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(address)
+            listener.listen()
+            with subprocess.Popen(
+                ["/usr/bin/env", "python3", "-c", connecting, address[1:]],
+                stdin=subprocess.PIPE,
+                user=65534 if is_root else None,
+            ) as peer:
+                connection, _ = listener.accept()
+                with connection:
+                    assert is_own_user(connection) is not is_root
+                peer.communicate(b"\n")
 
     def test_a_folder_open_to_others_is_refused(self, tmp_path: Path) -> None:
         """With the command that cures."""

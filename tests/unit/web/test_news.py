@@ -1,0 +1,56 @@
+"""Live news: nothing before the watch is lost, a slow reader loses the oldest and hears the end."""
+
+import anyio
+
+from runner.events import AnyEvent, Ended, Started
+from runner.web.news import MOST_WAITING, News
+
+
+async def test_a_watch_that_began_before_the_run_misses_nothing() -> None:
+    """Narrowed to the run later, it has dropped what others did."""
+    news = News()
+    with news.watch() as watch:
+        news.publish("mine", "w", Started(1, "a", 1))
+        news.publish("other", "w", Started(1, "b", 1))
+        watch.narrow("mine")
+        news.publish("other", "w", Started(2, "b", 1))
+        news.publish("mine", "w", Ended(3, "succeeded"))
+        news.close()
+        seen = [event async for event in watch]
+
+    assert seen == [Started(1, "a", 1), Ended(3, "succeeded")]
+
+
+async def test_a_reader_that_is_too_slow_loses_the_oldest() -> None:
+    """It is told how many, and the end is not among them."""
+    news = News()
+    with news.watch() as watch:
+        for number in range(MOST_WAITING + 5):
+            news.publish("run", "w", Started(number, "a", 1))
+        news.publish("run", "w", Ended(9, "failed"))
+        news.close()
+        seen: list[AnyEvent] = [event async for event in watch]
+
+    assert (watch.lost, len(seen)) == (6, MOST_WAITING)
+    assert seen[0] == Started(6, "a", 1)
+    assert seen[-1] == Ended(9, "failed")
+
+
+async def test_a_reader_that_waits_is_woken() -> None:
+    """By an event, and by the end of the news; a watch that begins after that ends at once."""
+    news = News()
+    seen: list[AnyEvent] = []
+
+    async def read() -> None:
+        with news.watch() as watch:
+            async for event in watch:
+                seen.append(event)
+                news.close()
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(read)
+            await anyio.wait_all_tasks_blocked()
+            news.publish("run", "w", Started(1, "a", 1))
+        await read()
+    assert len(seen) == 1
