@@ -37,7 +37,7 @@ class Commands(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's shape
         """The list of commands, without importing one."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, about) for name, (_, about) in self._places.items()])

@@ -101,7 +101,7 @@ class Live:
     def drawing(self) -> AbstractContextManager[object]:
         """The block in which the terminal is redrawn; the last picture stays."""
         from rich.console import Console  # noqa: PLC0415  only a terminal pays for rich
-        from rich.live import Live as Drawing  # noqa: PLC0415
+        from rich.live import Live as Drawing  # noqa: PLC0415  only a terminal pays for rich
 
         console = Console(highlight=False, markup=False)
         self._live = Drawing(console=console, refresh_per_second=_REFRESH, get_renderable=self._drawn)

@@ -5,6 +5,8 @@ import re
 import stat
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -253,9 +255,6 @@ def test_the_schema_is_json_schema(installation: Installation) -> None:
 
 def test_health_on_both_ports(installation: Installation) -> None:
     """/healthz and /readyz answer on 8080's and, with --dashboard, on 3000's port, and nothing else does."""
-    import urllib.error  # noqa: PLC0415  one test asks by hand
-    import urllib.request  # noqa: PLC0415
-
     with installation.daemon("--dashboard") as daemon:
         ready = daemon.wait_for("ready")
         for port in (ready["port"], ready["dashboard_port"]):

@@ -46,7 +46,7 @@ def test_a_text_is_read_by_the_declared_type(kind: Any, text: str, value: Any) -
 )
 def test_what_is_no_spelling_of_the_type_is_refused(kind: Any, text: str) -> None:
     """By the input's name and what was expected; the text itself stands nowhere."""
-    with pytest.raises(RefusedError, match="^w: input 'x' wants ") as refused:
+    with pytest.raises(RefusedError, match=r"^w: input 'x' wants ") as refused:
         parse_inputs({"x": Input(type=kind)}, {"x": text}, what="w")
 
     assert refused.value.reason == "inputs"
