@@ -1,13 +1,22 @@
 """The journal of a store: order, fences, indivisible appends, big values."""
 
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
 import msgspec
 import pytest
 
 from runner.errors import StoreError, StoreFencedError, StoreFormatError
 from runner.events import Ended, Started, Stored, encode
-from runner.ports import Blob, Park, RunChange, RunFilter, Store
+from runner.ports import Blob, Due, Park, RunChange, RunFilter, Store
 from tests.contracts.store.conftest import Reopen
 from tests.contracts.store.made import admission, admit, append, claim, ended, parked, state
+
+Ask = Callable[[Store], Awaitable[Any]]
+
+
+async def _many(rows: Awaitable[Sequence[Any]]) -> int:
+    return len(await rows)
 
 
 class TestAppend:
@@ -65,17 +74,28 @@ class TestAppend:
         promise.result()
         assert called == [True, True]
 
-    async def test_a_lookup_sees_what_was_appended_before_it(self, store: Store) -> None:
-        """Nobody has to await an append to find it."""
-        await admit(store, "run-1")
+    @pytest.mark.parametrize(
+        ("ask", "answer"),
+        [
+            (lambda store: store.due(9.0, 9), [Due("run-1", "wait", 5.0)]),
+            (lambda store: store.next_due(), 5.0),
+            (lambda store: store.waiting_for(child="run-2"), [Due("run-1", "wait", 5.0)]),
+            (lambda store: store.counts(), {"running": 1, "failed": 1}),
+            (lambda store: store.blob("run-1", 7), b"big"),
+            (lambda store: state(store, "run-3"), "failed"),
+            (lambda store: _many(store.read("run-1")), 2),
+            (lambda store: _many(store.live()), 1),
+            (lambda store: _many(store.find(RunFilter(states=("failed",)))), 1),
+        ],
+    )
+    async def test_a_lookup_sees_what_was_appended_before_it(self, store: Store, ask: Ask, answer: Any) -> None:
+        """Nobody has to await an append to find it, whatever is asked."""
+        await admit(store, "run-1", "run-3")
 
-        store.append(parked("run-1", 2, Park("wait", 500.0)))
-        assert await store.next_due() == 500.0
-        store.append(ended("run-1", 3))
+        store.append(ended("run-3", 2, "failed"))
+        store.append(append("run-1", 2, parks=(Park("wait", 5.0, child="run-2"),), blobs=(Blob(7, b"big"),)))
 
-        assert await state(store, "run-1") == "succeeded"
-        assert await store.next_due() is None
-        assert [row.seq for row in await store.read("run-1")] == [1, 2, 3]
+        assert await ask(store) == answer
 
     async def test_appends_of_one_run_in_one_batch_come_to_what_the_last_says(self, store: Store) -> None:
         """A place that is parked, freed and parked again waits for the last; the run's row is that of the last change."""

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from runner.errors import StoreDegradedError, StoreError, StoreFencedError
-from runner.ports import Blob, Park, RunFilter
+from runner.ports import Blob, Park, RunChange, RunFilter
 from runner.store import writer
 from runner.store.batch import Item, of_the_disk
 from runner.store.sqlite import SqliteStore, open_store
@@ -174,7 +174,11 @@ class TestNoRoom:
         """SQLite says that the database is full; once it is not, everything is written in its order."""
         await admit(store, "run-1", "run-2")
         store._writer._connection.execute("pragma max_page_count = 50")
-        promises = [store.append(append("run-1", seq, blobs=(Blob(seq, b"x" * 100_000),))) for seq in range(2, 20)]
+        changes = [RunChange(state="running", error=str(seq)) for seq in range(20)]
+        promises = [
+            store.append(append("run-1", seq, blobs=(Blob(seq, b"x" * 100_000),), change=changes[seq]))
+            for seq in range(2, 20)
+        ]
         promises.append(store.append(ended("run-2", 2)))
 
         with pytest.raises(StoreDegradedError, match=r"^the disk refuses to write: database or disk is full$"):
@@ -186,8 +190,10 @@ class TestNoRoom:
             await promise
 
         assert [row.seq for row in await store.read("run-1")] == list(range(1, 20))
+        row = await store.get("run-1")
+        assert row is not None
+        assert row.error == "19", "the last word is the last"
         assert await state(store, "run-2") == "succeeded"
-        assert await claim(store) == []
 
     async def test_too_much_that_waits_admits_nothing(
         self, store: SqliteStore, monkeypatch: pytest.MonkeyPatch

@@ -51,6 +51,7 @@ class TestCrash:
         opened = store.crash()
 
         assert (store.boot, opened.boot) == (1, 2)
+        assert store.commit() == 0
         assert (kept.done(), lost.done()) == (True, False)
         assert [row.seq for row in await opened.read("run-1")] == [1, 2]
         assert await state(opened, "run-1") == "running"
