@@ -149,7 +149,7 @@ class Plan:
         compiler.variables = self.vars
         self.body = BodyPlan(workflow.body, compiler)
         self.concurrency_key = (
-            compiler.value(workflow.concurrency.key)
+            compiler.value(workflow.concurrency.key, {(): "expression"})
             if workflow.concurrency and workflow.concurrency.key is not msgspec.UNSET
             else None
         )

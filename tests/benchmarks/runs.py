@@ -57,6 +57,7 @@ def folder(tmp_path: Path, peer: str) -> Path:
     (tmp_path / "workflows").mkdir()
     noops = "\n".join(f"  - {{id: a{n}, type: set, config: {n}}}" for n in range(100))
     (tmp_path / "workflows" / "get.yaml").write_text(f"actions: [{{id: get, type: http, config: {{url: '{peer}'}}}}]\n")
+    (tmp_path / "workflows" / "hold.yaml").write_text("actions: [{id: w, type: wait, config: {for: 4s}}]\n")
     (tmp_path / "workflows" / "noop.yaml").write_text(f"actions:\n{noops}\n")
     (tmp_path / "config.toml").write_text(
         '[dashboard]\nmaster_key = "a long passphrase for a benchmark"\n[log]\nlevel = "error"\n'
@@ -172,26 +173,13 @@ async def test_memory(engine: Engine, folder: Path) -> None:
         idle = psutil.Process(process.pid).memory_info().rss / 1e6
         process.terminate()
         process.communicate()
-    gate = await _hold(engine, folder)
+    for _ in range(IN_FLIGHT):  # take every slot, so that what follows is queued
+        await engine.dispatcher.submit(Submission(workflow="hold"))
     before = psutil.Process().memory_info().rss / 1e6
     for _ in range(QUEUED):
         await engine.dispatcher.submit(Submission(workflow="get"))
     added = psutil.Process().memory_info().rss / 1e6 - before
     figure("memory", f"idle daemon {idle:.0f} MB (aim 80); 10,000 queued runs add {added:.0f} MB (aim 150 in all)")
-    gate.set()
-
-
-async def _hold(engine: Engine, folder: Path) -> anyio.Event:
-    """Take every slot, so that what follows is queued."""
-    (folder / "workflows" / "hold.yaml").write_text("actions: [{id: w, type: wait, config: {for: 4s}}]\n")
-    while True:
-        try:
-            for _ in range(IN_FLIGHT):
-                await engine.dispatcher.submit(Submission(workflow="hold"))
-        except Exception:  # noqa: BLE001  not loaded yet
-            await anyio.sleep(0.1)
-        else:
-            return anyio.Event()
 
 
 def _command(name: str) -> str:
