@@ -14,6 +14,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import anyio
 import anyio.to_thread
 import certifi
 
@@ -46,13 +47,19 @@ class Trust:
     def __init__(self, limits: ExecutorLimits) -> None:
         self._limits = limits
         self._contexts: OrderedDict[_Key, ssl.SSLContext] = OrderedDict()
+        self._making = anyio.Lock()
 
     async def context(self, wanted: Wanted) -> ssl.SSLContext:
         """The context for it. Raises FieldError."""
         if isinstance(wanted.verify, bool) and wanted.certificate is None:
             key = (wanted.verify, wanted.http2)
-            return self._kept(key) or self._keep(key, await anyio.to_thread.run_sync(_new, wanted))
+            return self._kept(key) or await self._made_once(key, wanted)
         return await anyio.to_thread.run_sync(self._of_files, wanted)
+
+    async def _made_once(self, key: _Key, wanted: Wanted) -> ssl.SSLContext:
+        """One at a time: of many first requests the others wait for the context instead of making their own."""
+        async with self._making:
+            return self._kept(key) or self._keep(key, await anyio.to_thread.run_sync(_new, wanted))
 
     def _of_files(self, wanted: Wanted) -> ssl.SSLContext:
         authorities = None if isinstance(wanted.verify, bool) else allowed_path(wanted.verify, "verify", self._limits)

@@ -70,7 +70,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokenFlow:
-    """Puts a token into each request; one that the peer refuses is fetched anew once."""
+    """Puts a token into each request; one that the peer refuses is fetched anew, once for each request."""
 
     def __init__(self, tokens: Tokens, key: tuple[Any, ...], ask: Callable[[Token | None], Ask], send: Send) -> None:
         self._tokens = tokens
@@ -84,12 +84,12 @@ class TokenFlow:
         return await self._bearing(request, None)
 
     async def challenged(self, request: Outgoing, status: int, headers: Fields) -> Outgoing | None:  # noqa: ARG002  as `Flow`
-        """Once more with a new token, the first time."""
-        return await self._bearing(request, self.tokens[0]) if len(self.tokens) == 1 else None
+        """Once more with a token other than the last."""
+        return await self._bearing(request, self.tokens[-1])
 
     async def _bearing(self, request: Outgoing, refused: str | None) -> Outgoing:
         token = await self._tokens.get(self._key, self._fetch, refused=refused)
-        self.tokens = (*self.tokens, token)
+        self.tokens = (*(other for other in self.tokens if other != token), token)
         return request.with_header("Authorization", f"Bearer {token}")
 
     async def _fetch(self, last: Token | None) -> Token:

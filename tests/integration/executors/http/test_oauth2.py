@@ -145,6 +145,26 @@ class TestOAuth2:
             await fetch(http, url=server.url("/r"), auth=client(server))
         assert dead.issued == 2
 
+    async def test_a_token_that_ends_between_two_pages_is_fetched_anew(
+        self, http: HttpExecutor, http_server: OpenServer
+    ) -> None:
+        """Each page may ask once, not the attempt as a whole."""
+        issuer = Issuer()
+
+        async def handler(request: web.Request) -> web.Response:
+            answered = await issuer(request)
+            if request.path == "/token" or answered.status != 200:
+                return answered
+            issuer.good.clear()
+            page = int(request.query.get("page", "1"))
+            return web.json_response({"data": [page], "next": f"?page={page + 1}" if page < 4 else None})
+
+        server = await http_server(handler)
+        paginate = {"next": "$this.body.next", "items": "$this.body.data"}
+        got = await fetch(http, url=server.url("/r"), auth=client(server), paginate=paginate)
+        assert got["body"] == [1, 2, 3, 4]
+        assert issuer.issued == 4
+
     async def test_a_rotated_refresh_token_is_kept(self, http: HttpExecutor, http_server: OpenServer) -> None:
         """The configured one starts the chain; each new access token is had by the last one given."""
         issuer = Issuer(rotates=True)
