@@ -5,7 +5,7 @@ The `http` action type: requests to the outer world (design: language, "The `htt
     executor.py  one attempt                        paginate.py   several pages
     outgoing.py  the request   ◄── target, headers, scalars, body, multipart, files
     exchange.py  send, authenticate, redirect, read ◄── auth/, redirects, incoming, media, labels, failures
-    transport.py HTTP/1.1      http2.py HTTP/2      ◄── tls, addresses
+    transport.py HTTP/1.1      http2.py HTTP/2      ◄── tls, runner.executors.addresses
 
 `runner.executors.action_types` puts `ACTION_TYPE` beside the others; the loader and the engine see nothing else of
 it.
