@@ -111,16 +111,17 @@ class TestWithoutDaemon:
     async def test_ctrl_c_cancels_the_run(self, installation: Installation) -> None:
         """The first one: the run ends as cancelled, and the exit status says that it did not succeed."""
         installation.write("hang.yaml", "actions: [{id: rest, type: wait, config: {for: 1h}}]")
-        async with await anyio.open_process(
-            [RUNNER, "run", "hang"], cwd=installation.folder, env=installation.environ, stderr=subprocess.STDOUT
-        ) as process:
-            assert process.stdout is not None
-            said = b""
-            while b"rest: waiting" not in said:
-                said += await process.stdout.receive()
-            process.send_signal(signal.SIGINT)
-            async for chunk in process.stdout:
-                said += chunk
+        with anyio.fail_after(30):
+            async with await anyio.open_process(
+                [RUNNER, "run", "hang"], cwd=installation.folder, env=installation.environ, stderr=subprocess.STDOUT
+            ) as process:
+                assert process.stdout is not None
+                said = b""
+                while b"rest: waiting" not in said:
+                    said += await process.stdout.receive()
+                process.send_signal(signal.SIGINT)
+                async for chunk in process.stdout:
+                    said += chunk
 
         assert b" cancelled in " in said
         assert process.returncode == 1
