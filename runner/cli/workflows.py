@@ -10,10 +10,10 @@ import click
 import msgspec
 
 from runner.cli.asking import ask
-from runner.cli.folder import workflow_documents
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import compact, json_lines, table, word
 from runner.errors import Problem, RefusedError
+from runner.settings import Settings
 
 
 @click.group(short_help="List what is loaded, broken files on top.")
@@ -27,7 +27,7 @@ def workflows() -> None:
 def list_command(*, config: Path | None, as_json: bool) -> None:
     """List the workflows, broken files with their errors on top."""
     settings = load_settings(config).settings
-    lines = ask(settings, "/workflows", lambda: workflow_documents(settings))
+    lines = ask(settings, "/workflows", lambda: _of_folder(settings))
     if as_json:
         json_lines(lines)
         return
@@ -54,7 +54,7 @@ def list_command(*, config: Path | None, as_json: bool) -> None:
 def show_command(*, name: str, config: Path | None, as_json: bool) -> None:
     """Show one workflow by its NAME, or by its file's: inputs, triggers, actions, and what is wrong with it."""
     settings = load_settings(config).settings
-    lines = ask(settings, "/workflows", lambda: workflow_documents(settings))
+    lines = ask(settings, "/workflows", lambda: _of_folder(settings))
     found = [line for line in lines if _bears(msgspec.json.decode(line), name)]
     if not found:
         raise RefusedError(f"there is no workflow {name[:100]!r}: `runner workflows list` names them", reason="unknown")
@@ -65,6 +65,12 @@ def show_command(*, name: str, config: Path | None, as_json: bool) -> None:
         document = msgspec.json.decode(line)
         for text in _broken(document) if document["state"] == "broken" else _shown(document):
             click.echo(text)
+
+
+def _of_folder(settings: Settings) -> list[dict[str, Any]]:
+    from runner.cli.folder import workflow_documents  # noqa: PLC0415  a daemon that answers saves loading all of this
+
+    return workflow_documents(settings)
 
 
 def _bears(document: Mapping[str, Any], name: str) -> bool:
