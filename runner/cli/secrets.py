@@ -58,7 +58,8 @@ def set_secret(
     if words and value_file:
         raise UsageError("--value-file and -: expected one of them")
     settings = load_settings(config).settings
-    value = _given(value_file, name, from_stdin=bool(words))
+    from_stdin = bool(words) or str(value_file) == "-"
+    value = _given(None if from_stdin else value_file, name, from_stdin=from_stdin)
 
     async def work(vault: Vault) -> int:
         return await vault.set(name, value, by=getpass.getuser(), short_ok=short_ok)

@@ -161,16 +161,16 @@ class TestInit:
 
 
 class TestSecrets:
-    @pytest.mark.parametrize("source", ["file", "stdin"])
-    def test_one_newline_at_the_end_is_not_part_of_the_value(self, installation: Installation, source: str) -> None:
-        """Of a file and of standard input alike; the value is printed nowhere."""
+    @pytest.mark.parametrize("source", ["value.txt", "-", None])
+    def test_one_newline_at_the_end_is_not_part_of_the_value(
+        self, installation: Installation, source: str | None
+    ) -> None:
+        """Of a file and of standard input alike, however it is named; the value is printed nowhere."""
         value = "line one\nline two"
         file = installation.folder / "value.txt"
         file.write_text(f"{value}\n")
-        if source == "file":
-            installation.run("secrets", "set", "A_KEY", "--value-file", "value.txt", check=True)
-        else:
-            installation.run("secrets", "set", "A_KEY", "-", stdin=f"{value}\n".encode(), check=True)
+        given = ("-",) if source is None else ("--value-file", source)
+        installation.run("secrets", "set", "A_KEY", *given, stdin=f"{value}\n".encode(), check=True)
         installation.write(
             "length.yaml", "actions: [{id: a, type: set, config: '{{ $secret.A_KEY | length }}'}]\noutput: $action.a"
         )

@@ -78,6 +78,11 @@ async def engine(folder: Path) -> AsyncIterator[Engine]:
         confidential = await stack.enter_async_context(open_confidential(settings, {}, clock, level="error"))
         store = await stack.enter_async_context(open_runs(settings, clock))
         catalogs = await stack.enter_async_context(open_catalogs(settings, known_types(), clock))
+        tasks = await stack.enter_async_context(anyio.create_task_group())
+        stack.callback(tasks.cancel_scope.cancel)
+        tasks.start_soon(catalogs.watch)
+        while catalogs.find("noop") is None:  # noqa: ASYNC110  a file counts once it stood still: nobody tells when
+            await anyio.sleep(0.05)
         yield await stack.enter_async_context(
             open_engine(settings, clock, confidential=confidential, store=store, catalogs=catalogs)
         )
