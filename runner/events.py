@@ -1,7 +1,7 @@
 """
-The eleven events of a run's journal; everything else about a run is derived from them (`shared`: engine, Events).
+The eleven events of a run's journal; everything else about a run is derived from them.
 
-    accepted → started → finished → … → ended        one run, in order, by `runner.engine.state.evolve`
+    accepted → started → finished → … → ended        one run, in order, by `runner.engine.evolve`
 
 `runner.engine` makes them, the recorder redacts and encodes them, `runner.store` keeps them without looking inside, and
 whoever shows a run folds them again. An action inside bodies that nest is named by its `place`:
