@@ -20,9 +20,10 @@ from typing import Any, Protocol
 import msgspec
 
 from runner.definitions.model import Workflow
+from runner.definitions.specs import WrittenConfig
 from runner.errors import Problem
 from runner.events import AnyEvent
-from runner.expressions.labels import NO_LABELS, Labels, Path
+from runner.expressions.labels import NO_LABELS, Labels
 from runner.records import (
     Admission,
     Admitted,
@@ -40,10 +41,10 @@ from runner.records import (
 from runner.secret import Secret
 
 __all__ = [
-    "ActionType", "Admission", "Admitted", "Append", "Blob", "Call", "CheckedConfig", "Claimed", "ConfigCheck",
-    "Due", "Durable", "EventSink", "Executor", "ExecutorLimits", "Journal", "JournalRow", "Last", "OpenExecutor",
-    "Park", "Redactor", "Result", "RunChange", "RunFilter", "RunRow", "Runs", "Sealer", "SecretSource", "Store",
-    "Token", "TokenCache",
+    "ActionType", "Admission", "Admitted", "Append", "Blob", "Call", "Claimed", "ConfigCheck", "Due", "Durable",
+    "EventSink", "Executor", "ExecutorLimits", "Journal", "JournalRow", "Last", "OpenExecutor", "Park", "Redactor",
+    "Result", "RunChange", "RunFilter", "RunRow", "Runs", "Sealer", "SecretSource", "Store", "Token", "TokenCache",
+    "WrittenConfig",
 ]  # fmt: skip
 
 # --------------------------------------------------------------------------------------------------------- executors
@@ -93,13 +94,6 @@ class Executor(Protocol):
         """One attempt. `config` is an instance of the type's `config` model, secrets still wrapped."""
 
 
-class CheckedConfig(msgspec.Struct, frozen=True):
-    """A config as the loader read it: the raw value, and where its templates stand."""
-
-    raw: Any
-    templates: frozenset[Path]
-
-
 class ActionType(msgspec.Struct, frozen=True, kw_only=True):
     """
     What a package brings for one `type`: the model of its `config`, checks at load, and how to open its executor.
@@ -119,7 +113,7 @@ class ActionType(msgspec.Struct, frozen=True, kw_only=True):
 class ConfigCheck(Protocol):
     """Checks at load that a model cannot express."""
 
-    def __call__(self, config: CheckedConfig) -> Iterable[Problem]:
+    def __call__(self, config: WrittenConfig) -> Iterable[Problem]:
         """Yield what is wrong."""
 
 

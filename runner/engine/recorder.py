@@ -151,10 +151,6 @@ class Recorder:
             temporary=isinstance(error, TemporaryError),
         )
 
-    def text(self, text: str) -> str:
-        """A text masked."""
-        return self._redactor.text(text)
-
     def _append(self, at: float, *, change: RunChange | None = None, waiting: bool | None = None) -> Append:
         self._seq += 1
         self.urgent = False

@@ -9,6 +9,7 @@ Should masking itself fail, the text is not let through: `<redaction failed>` st
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
@@ -40,11 +41,12 @@ class LabelledValue(Protocol):
         """Names by path."""
 
 
-class _Masking:
+class _Masking(ABC):
     """What the daemon's redactor and a run's have in common: searching and masking over a chain of needles."""
 
+    @abstractmethod
     def _chain(self) -> tuple[Needles, ...]:
-        raise NotImplementedError
+        """The needles to search for, one set after the other."""
 
     def text(self, text: str) -> str:
         """The text with every known secret, in every known form, as `[secret NAME]`."""

@@ -15,13 +15,13 @@ from runner.executors.http.headers import problem_of_name
 from runner.executors.http.outgoing import method_of
 from runner.executors.http.scalars import FieldError
 from runner.executors.http.target import TargetError
-from runner.ports import CheckedConfig
+from runner.ports import WrittenConfig
 
 _BODIES: Final = ("body", "form", "multipart")
 _NO_BODY: Final = frozenset({"TRACE"})
 
 
-def check(config: CheckedConfig) -> Iterator[Problem]:
+def check(config: WrittenConfig) -> Iterator[Problem]:
     """Each problem, with its key path below `config`."""
     raw = config.raw if isinstance(config.raw, dict) else {}
     yield from _method(raw, config)
@@ -32,7 +32,7 @@ def check(config: CheckedConfig) -> Iterator[Problem]:
     yield from _paginate(raw)
 
 
-def _method(raw: dict[str, Any], config: CheckedConfig) -> Iterator[Problem]:
+def _method(raw: dict[str, Any], config: WrittenConfig) -> Iterator[Problem]:
     method = raw.get("method")
     if not isinstance(method, str) or ("method",) in config.templates:
         return
@@ -42,7 +42,7 @@ def _method(raw: dict[str, Any], config: CheckedConfig) -> Iterator[Problem]:
         yield Problem(message=str(error).removeprefix("method: "), path="method")
 
 
-def _addresses(raw: dict[str, Any], config: CheckedConfig) -> Iterator[Problem]:
+def _addresses(raw: dict[str, Any], config: WrittenConfig) -> Iterator[Problem]:
     for key in ("url", "proxy"):
         text = raw.get(key)
         if not isinstance(text, str) or (key,) in config.templates:

@@ -1,7 +1,7 @@
 """
 What can be known to be wrong with a `config` before anything is executed.
 
-    CheckedConfig ──check_config()──► problems, each with its key path, line and column
+    WrittenConfig ──check_config()──► problems, each with its key path, line and column
 
 The loader has checked types already; here it is what belongs together and what may stand in SQL text. While the
 connection string is a template the dialect is not known: then a statement is refused for what is wrong in all three
@@ -17,12 +17,12 @@ from runner.executors.sql.connection_string import Dialect, dialect_of, parse
 from runner.executors.sql.lexer import HOLE, tokens
 from runner.executors.sql.shape import Marks, Written, check_marks
 from runner.expressions.template import statement_parts
-from runner.ports import CheckedConfig
+from runner.ports import WrittenConfig
 
 _ALL: Final[tuple[Dialect, ...]] = ("postgres", "sqlite", "mysql")
 
 
-def check_config(config: CheckedConfig) -> Iterable[Problem]:
+def check_config(config: WrittenConfig) -> Iterable[Problem]:
     """Everything that is wrong, as `runner.ports.ConfigCheck` wants it."""
     if not isinstance(config.raw, Mapping):
         return
@@ -35,7 +35,7 @@ def check_config(config: CheckedConfig) -> Iterable[Problem]:
         yield from _statement(path, text, dialect, raw)
 
 
-def _dialect(raw: Mapping[str, Any], config: CheckedConfig) -> tuple[Dialect | None, list[Problem]]:
+def _dialect(raw: Mapping[str, Any], config: WrittenConfig) -> tuple[Dialect | None, list[Problem]]:
     text = raw.get("connection_string")
     if not isinstance(text, str) or ("connection_string",) in config.templates:
         known = dialect_of(text) if isinstance(text, str) else None
@@ -48,7 +48,7 @@ def _dialect(raw: Mapping[str, Any], config: CheckedConfig) -> tuple[Dialect | N
         ]
 
 
-def _shape(raw: Mapping[str, Any], config: CheckedConfig) -> Iterator[Problem]:
+def _shape(raw: Mapping[str, Any], config: WrittenConfig) -> Iterator[Problem]:
     if ("query" in raw) == ("queries" in raw):
         yield Problem(message="expected one of query and queries", path="query" if "query" in raw else "")
     if raw.get("queries") == []:
@@ -65,7 +65,7 @@ def _shape(raw: Mapping[str, Any], config: CheckedConfig) -> Iterator[Problem]:
         yield Problem(message="a list goes with `query`; with `queries` give a mapping, for :name", path="params")
 
 
-def _isolation(raw: Mapping[str, Any], dialect: Dialect | None, config: CheckedConfig) -> Iterator[Problem]:
+def _isolation(raw: Mapping[str, Any], dialect: Dialect | None, config: WrittenConfig) -> Iterator[Problem]:
     level = raw.get("isolation")
     if (
         dialect == "sqlite"

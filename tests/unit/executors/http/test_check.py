@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from runner.executors.http import ACTION_TYPE
-from runner.ports import CheckedConfig
+from runner.ports import WrittenConfig
 
 
 def problems(raw: dict[str, Any], *templates: str) -> list[tuple[str, str]]:
-    found = ACTION_TYPE.check(CheckedConfig({"url": "https://h/", **raw}, frozenset((path,) for path in templates)))
+    found = ACTION_TYPE.check(WrittenConfig({"url": "https://h/", **raw}, frozenset((path,) for path in templates)))
     return [(problem.path, problem.message) for problem in found]
 
 

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from runner.executors.sql import ACTION_TYPE
-from runner.ports import CheckedConfig
+from runner.ports import WrittenConfig
 
 POSTGRES = "postgresql://u:c4nary@h/d"
 
 
 def problems(templates: Any = (), **raw: Any) -> Any:
-    found = ACTION_TYPE.check(CheckedConfig(raw, frozenset((name,) for name in templates)))
+    found = ACTION_TYPE.check(WrittenConfig(raw, frozenset((name,) for name in templates)))
     return [(problem.path, problem.line, problem.column, problem.message) for problem in found]
 
 
