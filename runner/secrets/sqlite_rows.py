@@ -37,6 +37,9 @@ _SMALLEST: Final = 512
 _BUSY: Final = 2.0
 """Seconds that SQLite itself waits for another process's transaction."""
 
+_AGAIN: Final = 0.01
+"""Seconds until a change to WAL that met another one is tried again."""
+
 
 @cache
 def statements() -> dict[str, str]:
@@ -123,7 +126,8 @@ class SqliteRows:
         self._file = self._lies_there()
         url = f"file:{quote(str(self._path))}?mode=rw"
         self._rows = await aiosqlite.connect(url, uri=True, isolation_level=None, timeout=_BUSY)
-        for pragma in ("journal_mode=wal", "synchronous=full", "secure_delete=on", "foreign_keys=on"):
+        await self._to_wal()
+        for pragma in ("synchronous=full", "secure_delete=on", "foreign_keys=on"):
             await self._all(f"pragma {pragma}")
         self._bare = sqlite3.connect(url, uri=True, isolation_level=None, timeout=0, cached_statements=4)
 
@@ -184,6 +188,19 @@ class SqliteRows:
         async with self._alone():
             ((busy, _, _),) = await self._all("pragma wal_checkpoint(truncate)")
         return not busy
+
+    async def _to_wal(self) -> None:
+        """Where two change a new file to WAL at once, SQLite tells one of them at once that it is locked: ask again."""
+        deadline = anyio.current_time() + _BUSY
+        while True:
+            try:
+                await self._all("pragma journal_mode=wal")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or anyio.current_time() > deadline:
+                    raise
+                await anyio.sleep(_AGAIN)
+            else:
+                return
 
     async def _read(self) -> Snapshot:
         of = statements()
