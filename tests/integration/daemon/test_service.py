@@ -250,6 +250,6 @@ def _submission(n: int) -> Submission:
 
 async def _reloaded(service: Service, name: str) -> None:
     """Once the catalog holds a file that was written just before the start."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while service.catalogs.find(name) is None:  # noqa: ASYNC110  a catalog has nobody to signal to but the engine
             await anyio.sleep(0.02)

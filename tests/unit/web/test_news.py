@@ -47,7 +47,7 @@ async def test_a_reader_that_waits_is_woken() -> None:
                 seen.append(event)
                 news.close()
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(read)
             await anyio.wait_all_tasks_blocked()

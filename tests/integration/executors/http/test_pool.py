@@ -75,7 +75,7 @@ class TestPool:
         async with raw(script) as server:
             for _ in range(3):
                 await fetch(http, url=server.url(), method="POST")
-                with anyio.fail_after(2):
+                with anyio.fail_after(30):
                     await server.ended.wait()
                 await asyncio.sleep(0)
             assert server.connections == 3
@@ -87,5 +87,5 @@ class TestClosing:
         async with raw(says(OK, then="hang")) as server:
             async with open_http(ExecutorLimits()) as executor:
                 await fetch(executor, FakeCall(), url=server.url())
-            with anyio.fail_after(2):
+            with anyio.fail_after(30):
                 await server.ended.wait()

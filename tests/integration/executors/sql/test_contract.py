@@ -286,7 +286,7 @@ class TestCancellation:
             await attempt(database.url, slow)
         assert scope.cancelled_caught
 
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             await attempt(database.url, f"update {table} set a = 'b' where id = 1")
             assert (await attempt(database.url, f"select a from {table}"))["row"] == {"a": "b"}
 
