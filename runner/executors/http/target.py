@@ -3,21 +3,19 @@ Where a request goes: a URL taken apart, checked and put in the form that is sen
 
     "https://Bücher.example/a b?x=1" + query {y: [2, 3]}  ──►  https://xn--bcher-kva.example/a%20b?x=1&y=2&y=3
 
-Hosts are brought to one spelling (lower case, ASCII, dotted IPv4). What is legal in the rest of a URL stays byte for
+Hosts are brought to one spelling (`runner.origins`). What is legal in the rest of a URL stays byte for
 byte (signed URLs), what is not is percent-encoded. `runner.executors.http.outgoing`, `redirects` and `paginate` make
 targets; the transports send to them. Nothing here does I/O, and no message holds more of a URL than the name of what
 is wrong with it.
 """
 
 import re
-import socket
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote_plus, urljoin
 
-import idna
+from runner.origins import HostError, Origin, canonical_host
 
 _PORTS: Final = {"http": 80, "https": 443}
 _URL: Final = re.compile(
@@ -25,8 +23,6 @@ _URL: Final = re.compile(
     re.DOTALL,
 )
 _PLACE: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:@]+)(?::(?P<port>[0-9]{0,5}))?")
-_PLAIN_HOST: Final = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
-_NUMBER: Final = re.compile(r"(.*\.)?(0x[0-9a-f]*|[0-9]+)\.?")
 _ILLEGAL: Final = re.compile(r"[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%]|%(?![0-9A-Fa-f]{2})")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 MAX_URL: Final = 16_384
@@ -52,9 +48,9 @@ class Target(NamedTuple):
     user: str = ""
 
     @property
-    def origin(self) -> tuple[str, str, int]:
+    def origin(self) -> Origin:
         """Scheme, host and port: what may see the same secrets."""
-        return self.scheme, self.host.removesuffix("."), self.port
+        return Origin(self.scheme, self.host.removesuffix("."), self.port)
 
     @property
     def authority(self) -> str:
@@ -124,35 +120,10 @@ def _origin(scheme: str, place: str) -> tuple[str, str, int]:
     match = _PLACE.fullmatch(place)
     if match is None:
         raise TargetError("has no host, or one that cannot be read: expected https://host/path")
-    return scheme, _host(match["host"]), _port(match["port"], scheme)
-
-
-def _host(text: str) -> str:
-    host = text.lower()
-    if host.startswith("["):
-        try:
-            return f"[{IPv6Address(host[1:-1])}]"
-        except ValueError:
-            raise TargetError("has a host that is no IPv6 address") from None
-    if not host.isascii():
-        try:
-            host = idna.encode(host, uts46=True).decode("ascii")
-        except idna.IDNAError:
-            raise TargetError("has a host name that is not a valid international name") from None
-    if not _PLAIN_HOST.fullmatch(host):
-        raise TargetError("has a host name with characters that no host name has")
-    return _dotted(host) if _NUMBER.fullmatch(host) else host
-
-
-def _dotted(host: str) -> str:
-    """
-    A host that ends in a number is an IPv4 address, in whatever spelling the system's resolver takes: `0x7f.1`,
-    `2130706433`.
-    """
     try:
-        return str(IPv4Address(socket.inet_aton(host.removesuffix("."))))
-    except OSError:
-        raise TargetError("has a host of numbers that is no IPv4 address") from None
+        return scheme, canonical_host(match["host"]), _port(match["port"], scheme)
+    except HostError as error:
+        raise TargetError(str(error)) from None
 
 
 def _port(text: str | None, scheme: str) -> int:
