@@ -16,10 +16,8 @@ from runner.errors import SecretMissingError, VaultTamperedError
 from runner.secrets import manifest
 from runner.secrets.cipher import Bound, digest, new_key, seal, unseal
 from runner.secrets.keys import Keys
+from runner.secrets.policy import EVERYTHING, Policy, decode
 from runner.secrets.rows import Change, Manifest, SecretRow, Snapshot, TombstoneRow, VersionRow
-
-NO_POLICY: Final = "{}"
-"""Every workflow may use the secret, and for every host."""
 
 
 class SecretInfo(NamedTuple):
@@ -30,6 +28,7 @@ class SecretInfo(NamedTuple):
     created_at: float
     updated_at: float
     versions: tuple[int, ...]
+    policy: Policy = EVERYTHING
 
 
 class Content(NamedTuple):
@@ -67,7 +66,14 @@ class Opener(NamedTuple):
             of.setdefault(row.secret, {})[row.version] = values[fingerprint]
         return Content(
             {
-                row.name: SecretInfo(row.name, row.current, row.created_at, row.updated_at, tuple(of[row.id]))
+                row.name: SecretInfo(
+                    row.name,
+                    row.current,
+                    row.created_at,
+                    row.updated_at,
+                    tuple(of[row.id]),
+                    decode(row.name, row.policy),
+                )
                 for row in snapshot.secrets
             },
             {row.name: of[row.id][row.current] for row in snapshot.secrets},
@@ -141,4 +147,4 @@ def _next(snapshot: Snapshot, name: str, at: float) -> SecretRow:
         number = max(each.version for each in snapshot.versions if each.secret == row.id) + 1
         return SecretRow(row.id, name, number, row.policy, row.created_at, at)
     before = max((each.version for each in snapshot.tombstones if each.name == name), default=0)
-    return SecretRow(random.token_bytes(16), name, before + 1, NO_POLICY, at, at)
+    return SecretRow(random.token_bytes(16), name, before + 1, EVERYTHING.encode(), at, at)

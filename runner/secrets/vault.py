@@ -28,6 +28,7 @@ from runner.secrets.cipher import packed, seal, unseal
 from runner.secrets.content import NOTHING, Content, Opener, SecretInfo
 from runner.secrets.keys import SALT_SIZE, Derivation, Keys, MasterKey, derive
 from runner.secrets.names import check_name, check_value
+from runner.secrets.policy import Policy
 from runner.secrets.rows import Head, Stamp, VaultRows
 from runner.secrets.sqlite_rows import open_rows, read_head
 
@@ -118,6 +119,10 @@ class Vault:
         if name not in self._content.infos:
             raise SecretMissingError(f"There is no secret {name}.", name=name)
         return self._content.infos[name]
+
+    async def policy(self, name: str) -> Policy:
+        """For what and how long one secret may be used. Raises SecretMissingError."""
+        return (await self.info(name)).policy
 
     async def set(self, name: str, value: str | bytes, *, by: str = "", short_ok: bool = False) -> int:
         """

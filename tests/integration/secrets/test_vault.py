@@ -1,11 +1,11 @@
 """What the vault does for those who have its key."""
 
-import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 from runner.clock import SystemClock
@@ -63,7 +63,7 @@ class TestSetAndResolve:
         infos = await vault.list()
 
         assert [info.name for info in infos] == ["A", "B", "_c9"]
-        assert "canary" not in repr(infos) + json.dumps(infos)
+        assert "canary" not in repr(infos) + msgspec.json.encode(infos).decode()
 
     async def test_only_what_is_handed_out_counts_as_resolved(self, vault: Vault) -> None:
         """Listing, setting and a resolve that fails count nothing."""

@@ -1,0 +1,24 @@
+"""
+`runner secrets …`: the vault, whether a daemon runs or not; one module a theme, loaded when its command is called.
+
+    prompt, file or standard input ──► Vault of this process ──► the vault's file ──► a running daemon's next action
+
+The vault's file may be written by several processes; the daemon notices a change before its next action. A value is
+never an argument, is never printed, and stands in no error.
+"""
+
+import click
+
+from runner.cli.lazy import Commands
+
+_COMMANDS = {
+    "set": ("runner.cli.secrets.changing:set_secret", "Set a secret, or replace it."),
+    "list": ("runner.cli.secrets.showing:list_secrets", "List the secrets, never their values."),
+    "show": ("runner.cli.secrets.showing:show_secret", "Show what is known of a secret, never its value."),
+    "delete": ("runner.cli.secrets.changing:delete_secret", "Delete a secret with all its versions."),
+}
+
+
+@click.group(cls=Commands, places=_COMMANDS, short_help="Set, list and delete the secrets of the vault.")
+def secrets() -> None:
+    """Set, list and delete the secrets that workflows name as $secret.NAME."""

@@ -1,0 +1,51 @@
+"""
+Open the vault for one command.
+
+    settings ──master key──► Vault ──work──► its answer, or the one error of ours
+
+Every command of `runner secrets` comes through here.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import anyio
+import click
+
+from runner.clock import SystemClock
+from runner.errors import RunnerError, VaultKeyError
+from runner.secrets.keys import parse
+from runner.secrets.master_key import read_master_key
+from runner.secrets.vault import Vault, open_vault
+from runner.settings import Settings
+
+T = TypeVar("T")
+
+
+def with_vault(settings: Settings, work: Callable[[Vault], Awaitable[T]]) -> T:
+    """What `work` gives, over the open vault. Raises RunnerError, click.Abort."""
+
+    async def main() -> T:
+        async with _opened(settings) as vault:
+            return await work(vault)
+
+    try:
+        return anyio.run(main)
+    except BaseExceptionGroup as group:
+        ours = group.subgroup((RunnerError, click.Abort))
+        raise (ours or group).exceptions[0] from None
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[Vault]:
+    dashboard = settings.dashboard
+    text = await read_master_key(
+        text=dashboard.master_key, file=dashboard.master_key_file, command=dashboard.master_key_command
+    )
+    if text is None:
+        raise VaultKeyError(
+            "there is no vault, since no master key is set: make one with `runner init`, or set [dashboard] master_key"
+        )
+    async with open_vault(settings.sqlite.path, parse(text.reveal()), clock=SystemClock()) as vault:
+        yield vault
