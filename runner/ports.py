@@ -86,6 +86,12 @@ class Call(Protocol):
     async def keep_page(self, page: Result) -> None:
         """Journal a page, so that a repeated attempt need not fetch it again."""
 
+    def seal(self, data: bytes) -> bytes:
+        """Encrypted under the run's key: what an executor keeps outside for a later attempt."""
+
+    def unseal(self, data: bytes) -> bytes:
+        """What an attempt of this run sealed. Raises SecretError where the key is gone or the bytes were changed."""
+
 
 class Executor(Protocol):
     """Carries out attempts of one type. Raises `TemporaryError` or `PermanentError` and nothing else on purpose."""
@@ -155,6 +161,8 @@ class ExecutorLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Folders that `sqlite://` paths, certificates and CA files may lie in (resolved)."""
     own_files: tuple[str, ...] = ()
     """The daemon's own files, refused by inode."""
+    retention: float = 30 * 86400.0
+    """Seconds that a run may be carried on after it ended: what an executor keeps for its attempts lives longer."""
 
 
 # ------------------------------------------------------------------------------------------------------------- store

@@ -113,6 +113,7 @@ async def open_executors(
         allow_metadata=settings.http.allow_metadata,
         own_ports=tuple(own_ports),
         file_roots=tuple(_resolved(settings.files.allow)),
+        retention=settings.runs.retention,
         own_files=tuple(map(str, (*files, settings.sqlite.key_path, kept_path(settings)))),
     )
     async with AsyncExitStack() as stack:

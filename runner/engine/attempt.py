@@ -65,6 +65,14 @@ class AttemptCall:
         """Journal a page, so that a repeated attempt need not fetch it again."""
         await self._keep(page)
 
+    def seal(self, data: bytes) -> bytes:
+        """Under the run's key."""
+        return self._sealer.seal(self.run, data)
+
+    def unseal(self, data: bytes) -> bytes:
+        """What an attempt of this run sealed."""
+        return self._sealer.open(self.run, data)
+
 
 async def carry_out(
     node: Node, call: AttemptCall, context: Context, recorder: Recorder, services: Services

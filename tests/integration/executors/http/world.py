@@ -62,6 +62,14 @@ class FakeCall:
         """Remembered."""
         self.pages_kept.append(page)
 
+    def seal(self, data: bytes) -> bytes:
+        """Http seals nothing."""
+        raise AssertionError
+
+    def unseal(self, data: bytes) -> bytes:
+        """Nor opens anything."""
+        raise AssertionError
+
 
 def config(**raw: Any) -> HttpConfig:
     """A config rendered as the engine renders one: expressions over `$this` deferred, secrets wrapped."""

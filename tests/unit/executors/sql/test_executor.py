@@ -93,6 +93,12 @@ class FakeCall:
     async def keep_page(self, page: Result) -> None:
         pass
 
+    def seal(self, data: bytes) -> bytes:
+        return data[::-1]
+
+    def unseal(self, data: bytes) -> bytes:
+        return data[::-1]
+
 
 @pytest.fixture
 def driver() -> FakeDriver:
