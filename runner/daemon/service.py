@@ -25,8 +25,9 @@ from runner.ports import Store
 from runner.secrets.hardening import harden
 from runner.secrets.vault import Vault
 from runner.settings import Loaded, Settings
-from runner.web.asgi import listen_tcp, listen_unix, make_runtime_folder, serve
+from runner.web.asgi import listen_tcp, listen_unix, make_runtime_folder, raise_file_limit, serve
 from runner.web.control import control_app
+from runner.web.guard import Bounds
 from runner.web.health import health_app
 
 _log = log.get("runner.daemon")
@@ -151,9 +152,10 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         )
         service = Service(settings, store, engine, catalogs=catalogs, vault=confidential.vault, ports=ports)
         app = control_app(engine.running, store, catalogs.documents, service.reasons)
-        await stack.enter_async_context(serve(app, control, own_user_only=True))
+        await stack.enter_async_context(serve(app, control))
+        bounds = Bounds(connections=raise_file_limit(), head_bytes=settings.limits.headers_size)
         for listener in listeners:
-            await stack.enter_async_context(serve(health_app(service.reasons), listener))
+            await stack.enter_async_context(serve(health_app(service.reasons), listener, bounds))
         catalogs.tell()
         recovered = await engine.dispatcher.recover()
         tasks = await stack.enter_async_context(anyio.create_task_group())

@@ -4,20 +4,22 @@ Serve an ASGI application on a socket that is bound already, for the length of a
     listen_tcp() / listen_unix() ──► socket ──► serve(app, socket): answers inside the block, ends gracefully after it
 
 The composition root binds first, so that a port that is taken is one sentence at the start, and serves once there is
-something to answer. uvicorn does the protocol; its signal handlers, its log configuration and its ten wake-ups a second
-are not used. What an application answers is not known here.
+something to answer. uvicorn does the protocol, `runner.web.guard` bounds what clients of a TCP port may take; uvicorn's
+signal handlers, its log configuration and its ten wake-ups a second are not used. What an application answers is not
+known here.
 """
 
 import asyncio
 import logging
 import os
+import resource
 import socket
 import stat
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import anyio
 import uvicorn
@@ -25,10 +27,11 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from runner.errors import SettingsError, StoreLockedError
+from runner.web.guard import Bounds, Guard, guarded
 
 BACKLOG: Final = 1024
-CONNECTIONS: Final = 1000
-"""Connections and requests of one port at a time; more are answered 503 by uvicorn."""
+MOST_CONNECTIONS: Final = 10_000
+"""Of one port, where the limit of open files allows so many."""
 
 GRACE_SECONDS: Final = 3
 """How long answers under way get when the block ends."""
@@ -112,16 +115,41 @@ def _is_answered(path: Path) -> bool:
         return probe.connect_ex(str(path)) == 0
 
 
+def raise_file_limit() -> int:
+    """Let this process open as many files as it is allowed to; how many connections a port may then have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(ValueError, OSError):  # macOS says more than it allows
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, soft // 3)
+
+
 @asynccontextmanager
-async def serve(app: ASGIApp, listener: socket.socket, *, own_user_only: bool = False) -> AsyncIterator[None]:
+async def serve(app: ASGIApp, listener: socket.socket, bounds: Bounds | None = None) -> AsyncIterator[None]:
     """
     Answer at `listener` inside the block and close it after.
 
-    `own_user_only`: of a Unix socket, hang up on every peer but root and the user that this process runs as.
+    Clients of a TCP port are held to `bounds`. A Unix socket has none: there the peer is hung up on unless it is root
+    or the user that this process runs as.
     """
+    guard = Guard(bounds or Bounds())
+    is_unix = listener.family == socket.AF_UNIX
+    async with _served(app, listener, _OwnUserProtocol if is_unix else guarded(guard), guard.bounds.idle_seconds):
+        if is_unix:
+            yield
+            return
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(guard.sweep)
+            yield
+            tasks.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _served(app: ASGIApp, listener: socket.socket, protocol: Any, idle_seconds: int) -> AsyncIterator[None]:
     config = uvicorn.Config(
         app,
-        http=_OwnUserProtocol if own_user_only else HttpToolsProtocol,
+        http=cast("type[asyncio.Protocol]", protocol),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -129,11 +157,11 @@ async def serve(app: ASGIApp, listener: socket.socket, *, own_user_only: bool = 
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=idle_seconds,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     config.load()
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # what it says of starts and ends we say ourselves
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # starts and ends we tell ourselves, garbage is no news
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
     await server.startup(sockets=[listener])

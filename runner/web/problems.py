@@ -9,23 +9,17 @@ import http
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from runner.problems import PROBLEM_TYPE, problem_document
+
 
 def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> Response:
     """`{type, title, status, detail}` as `application/problem+json`; of `more` what is not empty stands beside them."""
-    document: dict[str, Any] = {
-        "type": "about:blank",
-        "title": http.HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-    }
-    document |= {name: value for name, value in more.items() if value}
     return Response(
-        msgspec.json.encode(document), status, headers=dict(headers or {}), media_type="application/problem+json"
+        problem_document(status, detail, **more), status, headers=dict(headers or {}), media_type=PROBLEM_TYPE
     )
 
 

@@ -193,7 +193,7 @@ class TestControlSocket:
         path = tmp_path / "run" / "control"
         make_runtime_folder(path.parent)
         with listen_unix(path) as listener:
-            async with serve(health_app(list), listener, own_user_only=True):
+            async with serve(health_app(list), listener):
                 stream = await anyio.connect_unix(path)
                 with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
                     await stream.receive()
