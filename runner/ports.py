@@ -256,10 +256,14 @@ class Store(Journal, Runs, Protocol):
 
 
 class SecretSource(Protocol):
-    """Where `$secret.NAME` or `$env.NAME` comes from."""
+    """Where `$secret.NAME` comes from."""
 
-    async def resolve(self, names: frozenset[str]) -> Mapping[str, str]:
-        """The values of all of `names`. Raises SecretMissingError or SecretRefusedError, which name the secret."""
+    async def resolve(self, names: frozenset[str], workflow: str) -> Mapping[str, str]:
+        """
+        The values of all of `names`, for a run of `workflow`.
+
+        Raises SecretMissingError or SecretRefusedError, which name the secret.
+        """
 
 
 class Sealer(Protocol):

@@ -28,10 +28,10 @@ _NULL: Final = Labelled(None)
 class Resolver(Protocol):
     """What the engine needs of `runner.secrets`."""
 
-    async def resolve(self, secrets: frozenset[str], env: frozenset[str]) -> Found:
+    async def resolve(self, secrets: frozenset[str], env: frozenset[str], workflow: str) -> Found:
         """
         The values by root and name, labelled where they are secret. Raises SecretError, naming the one that is
-        missing.
+        missing or that this workflow may not use.
         """
 
 
@@ -109,7 +109,9 @@ class Context:
 
     async def resolve(self, names: Names) -> Found:
         """Secrets and variables by name."""
-        return await self._resolver.resolve(names.secrets, names.env) if names else NOTHING_FOUND
+        if not names:
+            return NOTHING_FOUND
+        return await self._resolver.resolve(names.secrets, names.env, self.run.plan.workflow.name)
 
     def mask_from_now(self, value: Labelled) -> None:
         """What of a value is labelled is masked in everything that this run writes from now on."""

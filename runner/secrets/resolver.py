@@ -31,15 +31,15 @@ class Resolver:
         self._environment = environment
         self._masking = masking
 
-    async def resolve(self, secrets: frozenset[str], env: frozenset[str]) -> Found:
+    async def resolve(self, secrets: frozenset[str], env: frozenset[str], workflow: str) -> Found:
         """
         The values by root and name: `{("secret", "API_KEY"): …, ("env", "HOST"): …}`; the redactor knows them by then.
 
-        Raises SecretError, which names the first that cannot be had.
+        `workflow` is whose run asks. Raises SecretError, which names the first that cannot be had.
         """
         found: dict[tuple[str, str], Labelled] = {}
         if secrets:
-            values = await self._source(secrets).resolve(secrets)
+            values = await self._source(secrets).resolve(secrets, workflow)
             await self._masking.update()
             found.update((("secret", name), whole(value, frozenset({name}))) for name, value in values.items())
         if env:

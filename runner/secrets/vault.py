@@ -28,7 +28,7 @@ from runner.secrets.cipher import packed, seal, unseal
 from runner.secrets.content import NOTHING, Content, Opener, SecretInfo
 from runner.secrets.keys import SALT_SIZE, Derivation, Keys, MasterKey, derive
 from runner.secrets.names import check_name, check_value
-from runner.secrets.policy import Policy
+from runner.secrets.policy import Policy, check_use
 from runner.secrets.rows import Head, Stamp, VaultRows
 from runner.secrets.sqlite_rows import open_rows, read_head
 
@@ -88,11 +88,12 @@ class Vault:
         """How often the vault was changed, as far as this process has seen."""
         return self._stamp.generation
 
-    async def resolve(self, names: frozenset[str]) -> Mapping[str, str]:
+    async def resolve(self, names: frozenset[str], workflow: str = "") -> Mapping[str, str]:
         """
-        The values of all of `names` as they are at this moment, whichever process set them.
+        The values of all of `names` as they are at this moment, whichever process set them, for a run of `workflow`.
 
-        Raises SecretMissingError, which names all that are not there, VaultTamperedError, SecretError.
+        Raises SecretMissingError, which names all that are not there, SecretRefusedError, VaultTamperedError,
+        SecretError.
         """
         if self._rows.stamp() != self._stamp:
             await self.refresh()
@@ -105,6 +106,8 @@ class Vault:
                 f"There is no secret {', '.join(missing)}: set it with `runner secrets set {missing[0]}`.",
                 name=missing[0],
             ) from None
+        for name in names:
+            check_use(name, self._content.infos[name].policy, workflow, self._clock.wall())
         self.resolve_count += len(found)
         return found
 

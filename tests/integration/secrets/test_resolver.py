@@ -30,7 +30,7 @@ class Pieces:
         self.resolver: EngineResolver = Resolver(vault, environment, self.masking)
 
     async def resolve(self, secrets: set[str], env: set[str]) -> dict[tuple[str, str], Labelled]:
-        return dict(await self.resolver.resolve(frozenset(secrets), frozenset(env)))
+        return dict(await self.resolver.resolve(frozenset(secrets), frozenset(env), "reports"))
 
 
 class TestResolve:

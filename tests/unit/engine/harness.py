@@ -30,9 +30,13 @@ class FakeResolver:
         self.values = {("secret", name): value for name, value in (secrets or {}).items()}
         self.values |= {("env", name): value for name, value in (env or {}).items()}
         self.asked: list[str] = []
+        self.workflows: set[str] = set()
 
-    async def resolve(self, secrets: frozenset[str], env: frozenset[str]) -> Mapping[tuple[str, str], Labelled]:
+    async def resolve(
+        self, secrets: frozenset[str], env: frozenset[str], workflow: str
+    ) -> Mapping[tuple[str, str], Labelled]:
         found = {}
+        self.workflows.add(workflow)
         for root, name in [("secret", name) for name in sorted(secrets)] + [("env", name) for name in sorted(env)]:
             self.asked.append(name)
             if (root, name) not in self.values:

@@ -101,6 +101,14 @@ async def test_secrets_are_resolved_only_where_they_are_named_and_reached() -> N
         assert engine.resolver.asked == ["A", "NOT_THERE"]
 
 
+async def test_secrets_are_resolved_in_the_name_of_the_workflow_that_names_them() -> None:
+    """A child asks under its own name, not under its caller's."""
+    async with open_engine(secrets={"A": "a" * 12}) as engine:
+        engine.add("actions: [{id: a, type: work, config: {text: $secret.A}}]", "child")
+        await engine.run("actions: [{id: call, type: workflow, config: {name: child}}]", name="parent")
+        assert engine.resolver.workflows == {"child"}
+
+
 async def test_a_replaced_secret_counts_for_the_next_action() -> None:
     """Values are asked for anew at each dispatch."""
 

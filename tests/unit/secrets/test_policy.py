@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from runner.errors import SecretError
-from runner.secrets.policy import EVERYTHING, Policy, check_policy, decode, widens
+from runner.errors import SecretError, SecretRefusedError
+from runner.secrets.policy import EVERYTHING, UNCHANGED, Policy, PolicyChange, check_use, decode, widens
 
 A, B = "https://a.example.com", "https://b.example.com"
 
@@ -38,21 +38,38 @@ class TestSpelling:
             decode("K", text)
 
 
-class TestChecks:
+class TestChanges:
+    def test_what_is_not_said_stays(self) -> None:
+        """Unset leaves a field alone, None takes its limit away, hosts get their one spelling."""
+        old = Policy(allowed_hosts=(A,), allowed_workflows=("w",), expires_at=5.0, on_expiry="refuse")
+
+        new = PolicyChange(allowed_hosts=("B.example.com:443", A), expires_at=None).applied("K", old)
+
+        assert new == Policy(allowed_hosts=(A, B), allowed_workflows=("w",), on_expiry="refuse")
+        assert UNCHANGED.applied("K", old) is old
+
     @pytest.mark.parametrize(
-        ("policy", "message"),
+        ("change", "message"),
         [
-            (Policy(allowed_workflows=("Not A Name",)), "K: allowed_workflows: 'Not A Name'"),
-            (Policy(allowed_workflows=("w",) * 101), "K: allowed_workflows: expected at most 100"),
-            (Policy(allowed_hosts=("",)), "K: allowed_hosts: expected"),
-            (Policy(expires_at=float("inf")), "K: expires_at: expected a time"),
-            (Policy(rotate_every=0.0), "K: rotate_every: expected a time"),
+            (
+                PolicyChange(allowed_workflows=("Not A Name",)),
+                "K: allowed_workflows: 'Not A Name': expected a workflow's name",
+            ),
+            (PolicyChange(allowed_workflows=("w",) * 101), "K: allowed_workflows: expected at most 100, found 101"),
+            (
+                PolicyChange(allowed_hosts=("ftp://a.example.com",)),
+                "K: allowed_hosts: 'ftp://a.example.com' has a scheme",
+            ),
+            (PolicyChange(allowed_hosts=("",)), "K: allowed_hosts: "),
+            (PolicyChange(expires_at=float("inf")), "K: expires_at: expected seconds from 1970"),
+            (PolicyChange(expires_at=1e15), "K: expires_at: expected seconds from 1970"),
+            (PolicyChange(rotate_every=0.0), "K: rotate_every: expected seconds from 1970"),
         ],
     )
-    def test_what_cannot_be_is_named(self, policy: Policy, message: str) -> None:
+    def test_what_cannot_be_is_named(self, change: PolicyChange, message: str) -> None:
         """With the secret, the field and what was expected."""
         with pytest.raises(SecretError) as raised:
-            check_policy("K", policy)
+            change.applied("K", EVERYTHING)
 
         assert str(raised.value).startswith(message)
 
@@ -73,6 +90,15 @@ class TestWidening:
     def test_workflows(self, old: Any, new: Any, wider: list[str]) -> None:
         """More names, or no list any more."""
         assert widens(Policy(allowed_workflows=old), Policy(allowed_workflows=new)) == wider
+
+    def test_a_pattern_admits_what_it_means(self) -> None:
+        """A name below `*.` is no wider, the pattern itself is, and so are another port and plain http."""
+        old = Policy(allowed_hosts=("https://*.example.com",))
+
+        assert widens(old, Policy(allowed_hosts=(A, "https://x.a.example.com"))) == []
+        assert widens(Policy(allowed_hosts=(A,)), old) == ["https://*.example.com"]
+        wider = ["http://a.example.com", "https://a.example.com:8443"]
+        assert widens(old, Policy(allowed_hosts=tuple(wider))) == wider
 
     def test_hosts(self) -> None:
         """Likewise, beside the workflows."""
@@ -98,3 +124,22 @@ class TestTimes:
 
         assert [policy.due_at(since) for since in (10.0, 90.0)] == [40.0, 100.0]
         assert EVERYTHING.due_at(0.0) is None
+
+
+class TestUse:
+    def test_a_workflow_that_is_not_named_is_refused(self) -> None:
+        """With the secret, the workflow, those that may, and what to do."""
+        with pytest.raises(SecretRefusedError) as raised:
+            check_use("KEY", Policy(allowed_workflows=("orders", "bills")), "report", 0.0)
+
+        assert raised.value.name == "KEY"
+        assert "The secret KEY may not be used by the workflow report (allowed: orders, bills)" in str(raised.value)
+        assert "runner secrets set KEY" in str(raised.value)
+
+    def test_an_expired_one_is_refused_where_it_was_told_so(self) -> None:
+        """With its date; where it was told to warn it is handed out."""
+        with pytest.raises(SecretRefusedError, match=r"KEY expired on 1970-01-01T00:01:40\.000Z"):
+            check_use("KEY", Policy(expires_at=100.0, on_expiry="refuse"), "report", 100.0)
+
+        check_use("KEY", Policy(expires_at=100.0, on_expiry="refuse"), "report", 99.0)
+        check_use("KEY", Policy(expires_at=100.0), "report", 100.0)
