@@ -18,6 +18,7 @@ The errors of Runner, one tree.
     │   ├── StoreLockedError        another process executes on this store
     │   ├── StoreFencedError        an append under an old boot number, or at a sequence that is taken
     │   ├── StoreDegradedError      the disk refuses: nothing new starts
+    │   ├── StoreReadError          the disk does not give what was written: another time it may
     │   └── StoreFormatError        a store of a newer version, or one that cannot be read
     ├── RefusedError            a run was not accepted: inputs, a full queue, a workflow that is not there
     └── ActionError             an attempt failed; its two families are all that the engine knows
@@ -149,6 +150,10 @@ class StoreFencedError(StoreError):
 
 class StoreDegradedError(StoreError):
     """The disk refuses to write; outcomes wait in memory, nothing new starts."""
+
+
+class StoreReadError(StoreError):
+    """The disk does not give what was written to it; nothing is said of what that is, and another time it may."""
 
 
 class StoreFormatError(StoreError):

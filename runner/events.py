@@ -51,7 +51,8 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     """
     Why an attempt, an action or a run failed; what `$action.ID.error` shows. Masked before it is made.
 
-    `temporary`: trying again may help, so the `retry` of a group around it counts.
+    `temporary`: trying again may help, so the `retry` of a group around it counts; not where nobody knows its effect,
+    since a group's next attempt has new keys.
     """
 
     type: str

@@ -200,6 +200,9 @@ class Journal(Protocol):
     async def read(self, run: str) -> Sequence[JournalRow]:
         """The run's whole journal in order."""
 
+    async def last_seq(self, run: str) -> int:
+        """The number of the run's last append, whether it can be decoded or not; 0 where there is none."""
+
     async def blob(self, run: str, number: int) -> bytes:
         """A value that was too big for its row. Raises StoreError."""
 
@@ -225,8 +228,8 @@ class Runs(Protocol):
     async def get(self, run: str) -> RunRow | None:
         """One run; an unambiguous prefix of at least 6 characters does."""
 
-    async def live(self) -> Sequence[Claimed]:
-        """Runs that are neither queued nor ended, oldest first: what a start recovers."""
+    async def live(self, *, after: str = "", most: int | None = None) -> Sequence[Claimed]:
+        """Runs that are neither queued nor ended, oldest first, those after `after`: what a start recovers."""
 
     async def due(self, before: float, most: int) -> Sequence[Due]:
         """Parked places whose `due` is not after `before`, earliest first."""

@@ -36,7 +36,11 @@ _CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True):
-    """A request for a run. `definition` is a workflow that is in no catalog (`runner run FILE`)."""
+    """
+    A request for a run. `definition` is a workflow that is in no catalog (`runner run FILE`).
+
+    `child_key` tells the children of one parent apart: their ids come from it.
+    """
 
     workflow: str = ""
     definition: Workflow | None = None
@@ -44,7 +48,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     trigger: Labelled = Labelled(None)
     kind: str = "hand"
     parent: Parent | None = None
-    generation: int = 1
+    child_key: str = ""
     dedupe: str | None = None
     dedupe_until: float | None = None
 
@@ -118,19 +122,18 @@ class Admissions:
         """The id of a `workflow` action's run, derived, so that a resumed parent finds it."""
         parent = submission.parent
         assert parent is not None
-        digest = hashlib.sha256(f"{parent.run} {submission.generation} {parent.place}".encode()).digest()
+        digest = hashlib.sha256(f"{parent.run} {submission.child_key}".encode()).digest()
         return parent.run[:10] + _base32(int.from_bytes(digest[:10], "big"), 16)
 
-    async def end_unreadable(self, run: str, message: str) -> None:
-        """End a run whose journal cannot be folded, by that name."""
-        rows = await self._services.store.read(run)
-        at = self._services.clock.wall()
-        ended = Ended(at, "failed", error=Failure(type="unreadable", message=message))
-        await self._services.store.append(
+    async def end(self, run: str, kind: str, message: str) -> None:
+        """End a run without going through it, as failed with an error of that kind. Raises StoreError."""
+        store, at = self._services.store, self._services.clock.wall()
+        ended = Ended(at, "failed", error=Failure(type=kind, message=message))
+        await store.append(
             Append(
                 run=run,
-                boot=self._services.store.boot,
-                seq=(rows[-1].seq if rows else 0) + 1,
+                boot=store.boot,
+                seq=await store.last_seq(run) + 1,
                 at=at,
                 events=encode((ended,)),
                 change=RunChange(state="failed", ended_at=at, error=message),

@@ -39,7 +39,9 @@ KeepPage = Callable[[Result], Awaitable[None]]
 class AttemptCall:
     """The `Call` of `runner.ports` for one attempt."""
 
-    __slots__ = ("_generation", "_keep", "_sealer", "attempt", "left", "pages", "place", "run", "timeout", "workflow")
+    __slots__ = (
+        "_generation", "_keep", "_sealer", "attempt", "keyed", "left", "pages", "place", "run", "timeout", "workflow",
+    )  # fmt: skip
 
     def __init__(self, node: Node, run: Run, sealer: Sealer, pages: Sequence[Result], keep: KeepPage) -> None:
         self.run = run.id
@@ -49,12 +51,14 @@ class AttemptCall:
         self.timeout: float | None = node.plan.action.timeout
         self.pages = pages
         self.left = False
+        self.keyed = False
         self._generation = run.generation
         self._sealer = sealer
         self._keep = keep
 
     def idempotency_key(self, page: int = 0) -> str:
-        """The same on every attempt and after recovery."""
+        """The same on every attempt and after recovery: who asked for it can be tried again, whatever became of it."""
+        self.keyed = True
         return self._sealer.idempotency_key(self.run, str(self._generation), self.place, str(page))
 
     def leaving(self) -> None:
@@ -83,18 +87,18 @@ async def carry_out(
         stored = await recorder.store(value)
     except Exception as caught:  # noqa: BLE001  an executor's defect must end its action and nothing else
         error = action_error(caught, f"the {node.plan.type} executor", effect="unknown" if call.left else "none")
-        return failed(node, error, recorder, services), None
+        return failed(node, error, recorder, services, keyed=call.keyed), None
     at = services.clock.wall()
     end = Finished(at=at, place=node.place, attempt=node.attempt, outcome="succeeded", effect="done", value=stored)
     return end, value
 
 
-def failed(node: Node, error: ActionError, recorder: Recorder, services: Services) -> Finished:
+def failed(node: Node, error: ActionError, recorder: Recorder, services: Services, *, keyed: bool = False) -> Finished:
     """The end of an attempt that did not do, with the time of the next one where there is one."""
     retry_at: float | None = None
     retry = node.plan.retry
     now = services.clock.wall()
-    if retry is not None and not node.halted and may_retry(retry, node.attempt, error):
+    if retry is not None and not node.halted and may_retry(retry, node.attempt, error, keyed=keyed):
         retry_at = now + delay(retry, node.attempt, error, random.random())  # noqa: S311  jitter, no secret
     return Finished(
         at=now,

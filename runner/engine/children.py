@@ -3,16 +3,16 @@ The runs that `workflow` actions start: accepted once, asked for their end, told
 
     Waits ──start_child──► Dispatcher.submit         child's journal ──child_ended──► Waits
 
-A child's id is derived from its parent's run, place and generation, so a parent that is resumed finds the child that it
-had started. `runner.engine.dispatcher` makes one for all its runs.
+A child's id is derived from its parent's run and a key of the attempt that calls it (generation, place, attempt), so a
+parent that is resumed finds the child that it had started. `runner.engine.dispatcher` makes one for all its runs.
 """
 
 from collections.abc import Awaitable, Callable
 
 from runner.engine.admission import Admissions, Submission
+from runner.engine.flow import ChildCall
 from runner.errors import RefusedError
 from runner.events import CancelReason, Ended, Parent
-from runner.expressions.labels import Labelled
 from runner.ports import Admitted, RunRow, Store
 
 
@@ -31,9 +31,10 @@ class ChildRuns:
         self._submit = submit
         self._cancel = cancel
 
-    async def start_child(self, name: str, inputs: Labelled, parent: Parent, generation: int) -> str:
-        """Accept the run of a `workflow` action; the same id again for the same parent, place and generation."""
-        submission = Submission(workflow=name, inputs=inputs, kind="workflow", parent=parent, generation=generation)
+    async def start_child(self, call: ChildCall, parent: Parent, key: str) -> str:
+        """Accept the run of a `workflow` action; the same id again for the same parent and `key`."""
+        name = call.name
+        submission = Submission(workflow=name, inputs=call.inputs, kind="workflow", parent=parent, child_key=key)
         existing = await self._store.get(self._admissions.child_id(submission))
         if existing is not None:
             return existing.id

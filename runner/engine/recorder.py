@@ -148,7 +148,7 @@ class Recorder:
             attempts=attempts,
             action=action,
             facts=self._redactor.value(dict(error.facts)) if error.facts else {},
-            temporary=isinstance(error, TemporaryError),
+            temporary=isinstance(error, TemporaryError) and error.effect != "unknown",
         )
 
     def _append(self, at: float, *, change: RunChange | None = None, waiting: bool | None = None) -> Append:

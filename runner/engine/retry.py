@@ -13,9 +13,15 @@ DURABLE_DELAY = 5.0
 """Seconds; a longer delay becomes a wake-up in the store and holds no slot."""
 
 
-def may_retry(retry: Retry | None, attempt: int, error: ActionError) -> bool:
-    """Whether attempt number `attempt`, which ended with `error`, may be followed by another."""
+def may_retry(retry: Retry | None, attempt: int, error: ActionError, *, keyed: bool) -> bool:
+    """
+    Whether attempt number `attempt`, which ended with `error`, may be followed by another.
+
+    Where nobody knows its effect it may only if it was `keyed`: it carried a key by which the peer knows it again.
+    """
     if retry is None or attempt >= retry.max_attempts or not isinstance(error, TemporaryError):
+        return False
+    if error.effect == "unknown" and not keyed:
         return False
     if error.retry_after is not None and error.retry_after > retry.max_retry_after:
         return False

@@ -9,6 +9,8 @@ One task a run, and one for each attempt under way. `runner.engine.dispatcher` s
 has a slot, and hears from `go` whether the run has ended or lies in the store and waits.
 """
 
+from collections import deque
+from collections.abc import Awaitable
 from functools import partial
 from typing import Literal
 
@@ -19,6 +21,7 @@ from runner.engine.context import Context
 from runner.engine.deadlines import RUN_PLACE, Deadlines
 from runner.engine.flow import Flow
 from runner.engine.intents import Await, EndBody, Enter, Execute, Intent, Interrupt, Join, NextPhase, Retry
+from runner.engine.orders import Order
 from runner.engine.outstanding import wanted
 from runner.engine.recorder import Recorder
 from runner.engine.services import Services
@@ -27,7 +30,7 @@ from runner.engine.state import Node, Run
 from runner.engine.waits import Children, Waits
 from runner.events import AnyEvent, Cancelling, CancelReason, Ended, Finished, Phase, Settled
 from runner.expressions.labels import Labelled
-from runner.ports import Result, RunChange
+from runner.ports import Durable, Result, RunChange
 
 
 class Conductor:
@@ -40,6 +43,7 @@ class Conductor:
         self._flow = Flow(context, recorder, services)
         self._waits = Waits(self._stage, self._flow, children)
         self._deadlines = Deadlines(self._stage)
+        self._orders: deque[Order] = deque()
         self._scopes: dict[str, anyio.CancelScope] = {}
         self._next_start: dict[str, float] = {}
 
@@ -64,18 +68,23 @@ class Conductor:
         """Journal an event of the run as a whole, before `go` or in a message."""
         self._stage.apply(event)
 
-    def wake(self, place: str) -> None:
-        """A wake-up row of the store has come due, or its signal is there."""
-        self._stage.post(partial(self._woken, place))
+    def tell(self, order: Order) -> None:
+        """Have `order` carried out in the run's own task."""
+        self._orders.append(order)
+        self._stage.post(self._next_order)
 
-    def cancel(self, why: CancelReason, by: str = "") -> None:
-        """Ask the run to end; it goes on with its `finally`."""
-        self._stage.post(partial(self._cancel, why, by))
+    @property
+    def unread(self) -> tuple[Order, ...]:
+        """Orders that the run did not come to before it left memory."""
+        return tuple(self._orders)
 
     @property
     def has_messages(self) -> bool:
         """Whether something came in that was not looked at."""
         return bool(self._stage.messages)
+
+    def _next_order(self) -> Awaitable[None] | None:
+        return self._orders.popleft().carry_out(self)
 
     async def _loop(self) -> Literal["ended", "parked"]:
         stage, recorder = self._stage, self.recorder
@@ -191,16 +200,21 @@ class Conductor:
         self._stage.apply(Settled(at, node.place, "succeeded", stored, page=len(node.pages)))
         self.recorder.flush(at=at, waiting=False)
 
-    async def _woken(self, place: str) -> None:
+    async def woken(self, place: str) -> None:
+        """A wake-up row of the store has come due, or its signal is there."""
         if place == RUN_PLACE:
             self.recorder.unpark(place)
             self._deadlines.check_all()
         else:
             await self._waits.woken(place)
 
-    def _cancel(self, why: CancelReason, by: str) -> None:
-        if self.run.ended is None and self.run.cancelling is None:
+    def cancelled(self, why: CancelReason, by: str) -> Durable | None:
+        """End the run, which goes on with its `finally`; the promise that this is on disk, None where it has ended."""
+        if self.run.ended is not None:
+            return None
+        if self.run.cancelling is None:
             self._stage.apply(Cancelling(self._stage.now(), why, by))
+        return self.recorder.flush(at=self._stage.now(), waiting=False)
 
     async def _end_body(self, scope: str) -> None:
         body = self.run.bodies[scope]

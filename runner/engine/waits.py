@@ -12,7 +12,8 @@ from typing import Protocol
 
 from runner.engine.attempt import failed
 from runner.engine.failures import action_error
-from runner.engine.flow import Flow
+from runner.engine.flow import ChildCall, Flow
+from runner.engine.places import scope_of_attempt
 from runner.engine.stage import Stage
 from runner.engine.state import Node
 from runner.errors import PermanentError, TemporaryError
@@ -24,8 +25,8 @@ from runner.ports import Park, RunRow
 class Children(Protocol):
     """What a run needs of the dispatcher for its `workflow` actions."""
 
-    async def start_child(self, name: str, inputs: Labelled, parent: Parent, generation: int) -> str:
-        """The child's id; the same again for the same parent, place and generation. Raises RefusedError."""
+    async def start_child(self, call: ChildCall, parent: Parent, key: str) -> str:
+        """The child's id; the same again for the same parent and `key`. Raises RefusedError."""
 
     async def child_ended(self, run: str) -> tuple[RunRow, Ended] | None:
         """The child's end, once there is one."""
@@ -80,7 +81,8 @@ class Waits:
             parent = Parent(stage.run.id, node.place, self._depth())
             stage.recorder.flush(at=stage.now(), waiting=False)
             await stage.recorder.durable()
-            child = await self._children.start_child(call.name, call.inputs, parent, stage.run.generation)
+            place = scope_of_attempt(node.place, node.attempt)
+            child = await self._children.start_child(call, parent, f"{stage.run.generation} {place}")
         except Exception as caught:  # noqa: BLE001  a defect must end its action and nothing else
             error = action_error(caught, "the workflow action")
             stage.apply(failed(node, error, stage.recorder, stage.services))
@@ -135,7 +137,7 @@ class Waits:
             why = f": {end.error.message}" if end.error else ""
             family = TemporaryError if end.error is not None and end.error.temporary else PermanentError
             kind = end.error.type if end.error else "cancelled"
-            self._fail(node, family(f"run {row.id} of {row.workflow} {end.state}{why}", kind=kind, effect="unknown"))
+            self._fail(node, family(f"run {row.id} of {row.workflow} {end.state}{why}", kind=kind, effect="done"))
             return
         output = await stage.recorder.load(end.output, row.id) if end.output is not None else Labelled(None)
         stage.recorder.unpark(node.place)

@@ -1,10 +1,12 @@
 """
-Why an append is refused, said the same by both stores.
+Why an append is refused, said the same by both stores; and what cannot be read.
 
 A refused append leaves a hole in what its run believes: the same store refuses every later append of that run too.
 """
 
-from runner.errors import StoreError, StoreFencedError
+import sqlite3
+
+from runner.errors import StoreError, StoreFencedError, StoreReadError
 
 
 def old_boot(who: str, boot: int, current: int) -> StoreFencedError:
@@ -25,3 +27,8 @@ def after_refused(run: str, seq: int) -> StoreFencedError:
 def no_such_run(run: str) -> StoreError:
     """Nothing was accepted under that id."""
     return StoreError(f"run {run}: there is no such run to append to")
+
+
+def unread(error: sqlite3.Error) -> StoreReadError:
+    """SQLite did not give what was asked for. Its code says why, its text could hold what was looked for."""
+    return StoreReadError(f"the store cannot be read ({getattr(error, 'sqlite_errorname', type(error).__name__)})")

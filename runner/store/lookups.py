@@ -9,14 +9,15 @@ A connection of its own that only reads; in WAL mode neither it nor the writer w
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 import msgspec
 
 from runner.definitions.model import Workflow
 from runner.errors import StoreError, StoreFormatError
 from runner.ports import Due, Last, RunRow
+from runner.store.fence import unread
 from runner.store.journal import journal_row, last_output
 from runner.store.rows import run_row
 from runner.store.statements import load
@@ -33,12 +34,18 @@ class Lookups:
         self._sql = load("lookups")
         self._definitions: OrderedDict[str, Workflow] = OrderedDict()
 
+    def _ask(self, statement: str, values: Sequence[Any] = ()) -> Iterator[Any]:
+        try:
+            yield from self._connection.execute(statement, values)
+        except sqlite3.Error as error:
+            raise unread(error) from None
+
     def definition(self, revision: str) -> Workflow:
         """The revision that a run pins. Raises StoreError."""
         if revision in self._definitions:
             self._definitions.move_to_end(revision)
             return self._definitions[revision]
-        row = self._connection.execute(self._sql["revision"], (revision,)).fetchone()
+        row = next(self._ask(self._sql["revision"], (revision,)), None)
         if row is None:
             raise StoreError(f"revision {revision} is not in the store")
         try:
@@ -52,30 +59,30 @@ class Lookups:
 
     def last(self, workflow: str) -> Last:
         """The last succeeded run of a workflow, and the failures since."""
-        row = self._connection.execute(self._sql["last"], (workflow,)).fetchone()
+        row = next(self._ask(self._sql["last"], (workflow,)), None)
         run, started_at, failures = row or (None, None, 0)
         if run is None:
             return Last(None, None, None, failures)
-        newest_first = self._connection.execute(self._sql["journal_backwards"], (run,))
+        newest_first = self._ask(self._sql["journal_backwards"], (run,))
         return Last(run, started_at, last_output(journal_row(run, *each) for each in newest_first), failures)
 
     def run(self, run: str) -> RunRow | None:
         """One run by its whole id."""
         statement = self._sql["run"].replace("{row}", self._sql["row"])
-        row = self._connection.execute(statement, (run,)).fetchone()
+        row = next(self._ask(statement, (run,)), None)
         return None if row is None else run_row(row)
 
     def due(self, before: float, most: int) -> Sequence[Due]:
         """Parked places whose time has come, earliest first."""
-        return [Due(*row) for row in self._connection.execute(self._sql["due"], (before, max(0, most)))]
+        return [Due(*row) for row in self._ask(self._sql["due"], (before, max(0, most)))]
 
     def next_due(self) -> float | None:
         """When the earliest is due."""
-        due: float | None = self._connection.execute(self._sql["next_due"]).fetchone()[0]
+        due: float | None = next(self._ask(self._sql["next_due"]))[0]
         return due
 
     def waiting_for(self, child: str | None, callback: str | None) -> Sequence[Due]:
         """Parked places that wait for a child or a callback."""
         asked = [("waiting_for_child", child), ("waiting_for_callback", callback)]
-        found = (self._connection.execute(self._sql[name], (value,)) for name, value in asked if value is not None)
+        found = (self._ask(self._sql[name], (value,)) for name, value in asked if value is not None)
         return [Due(*row) for row in sorted({row for rows in found for row in rows}, key=lambda row: row[:2])]

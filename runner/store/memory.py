@@ -110,6 +110,10 @@ class MemoryStore:
         appends = sorted(self.tables.journal.get(run, {}).items())
         return [journal_row(run, seq, append.boot, append.at, append.events) for seq, append in appends]
 
+    async def last_seq(self, run: str) -> int:
+        """The number of the run's last append."""
+        return max(self.tables.journal.get(run, {}), default=0)
+
     async def blob(self, run: str, number: int) -> bytes:
         """A value that was too big for its row. Raises StoreError."""
         try:
@@ -158,10 +162,10 @@ class MemoryStore:
             entry = matching[0] if len(matching) == 1 else None
         return entry.row if entry is not None else None
 
-    async def live(self) -> Sequence[Claimed]:
+    async def live(self, *, after: str = "", most: int | None = None) -> Sequence[Claimed]:
         """Runs that are neither queued nor ended, oldest first."""
-        entries = (entry for entry in self.tables.runs.values() if entry.row.state == "running")
-        return [entry.claimed for entry in sorted(entries, key=lambda entry: entry.row.id)]
+        rows = (entry for entry in self.tables.runs.values() if entry.row.state == "running" and entry.row.id > after)
+        return [entry.claimed for entry in sorted(rows, key=lambda entry: entry.row.id)][:most]
 
     async def due(self, before: float, most: int) -> Sequence[Due]:
         """Parked places whose time has come, earliest first."""

@@ -6,6 +6,7 @@ What people and starts ask: lists, journals, values. In a thread, so that a long
 Called by `runner.store.sqlite`. What the engine asks on its way is `runner.store.lookups`.
 """
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ import aiosqlite
 from runner.errors import StoreError
 from runner.ports import Claimed, JournalRow, RunFilter, RunRow
 from runner.store.bounds import PREFIX
+from runner.store.fence import unread
 from runner.store.journal import journal_row
 from runner.store.rows import claimed, run_row
 from runner.store.statements import load, page
@@ -51,13 +53,21 @@ class Reads:
         data: bytes = rows[0][0]
         return data
 
-    async def live(self) -> Sequence[Claimed]:
-        """Runs that are neither queued nor ended, oldest first."""
-        return [claimed(row) for row in await self._all(self._sql["live"], ())]
+    async def last_seq(self, run: str) -> int:
+        """The number of the run's last append."""
+        rows = await self._all(self._sql["last_seq"], (run,))
+        return int(rows[0][0])
+
+    async def live(self, after: str, most: int | None) -> Sequence[Claimed]:
+        """Runs that are neither queued nor ended, oldest first, those after `after`."""
+        return [claimed(row) for row in await self._all(self._sql["live"], (after, -1 if most is None else most))]
 
     async def counts(self) -> Mapping[str, int]:
         """Runs by state."""
         return {row[0]: row[1] for row in await self._all(self._sql["counts"], ())}
 
     async def _all(self, statement: str, values: Sequence[Any]) -> Sequence[tuple[Any, ...]]:
-        return [tuple(row) for row in await self._connection.execute_fetchall(statement, values)]
+        try:
+            return [tuple(row) for row in await self._connection.execute_fetchall(statement, values)]
+        except sqlite3.Error as error:
+            raise unread(error) from None

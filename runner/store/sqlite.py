@@ -81,6 +81,11 @@ class SqliteStore:
         await self._writer.written()
         return await self._reads.read(run)
 
+    async def last_seq(self, run: str) -> int:
+        """The number of the run's last append."""
+        await self._writer.written()
+        return await self._reads.last_seq(run)
+
     async def blob(self, run: str, number: int) -> bytes:
         """A value that was too big for its row. Raises StoreError."""
         await self._writer.written()
@@ -104,10 +109,10 @@ class SqliteStore:
         await self._writer.written()
         return self._lookups.run(run) or await self._reads.get(run)
 
-    async def live(self) -> Sequence[Claimed]:
+    async def live(self, *, after: str = "", most: int | None = None) -> Sequence[Claimed]:
         """Runs that are neither queued nor ended, oldest first."""
         await self._writer.written()
-        return await self._reads.live()
+        return await self._reads.live(after, most)
 
     async def due(self, before: float, most: int) -> Sequence[Due]:
         """Parked places whose time has come, earliest first."""

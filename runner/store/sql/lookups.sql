@@ -67,7 +67,12 @@ where workflows.name = ?;
 
 -- name: live
 -- Runs that are neither queued nor ended, oldest first.
-select id, workflow, revision, parent, parent_place, parent_depth, waiting from runs where state = 'running' order by id;
+select id, workflow, revision, parent, parent_place, parent_depth, waiting
+from runs where state = 'running' and id > ? order by id limit ?;
+
+-- name: last_seq
+-- The number of a run's last append.
+select coalesce(max(seq), 0) from journal where run = ?;
 
 -- name: due
 -- Parked places whose time has come, earliest first.

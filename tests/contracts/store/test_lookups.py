@@ -160,6 +160,11 @@ class TestLive:
         assert [claimed.run for claimed in live] == ["run-06", "run-07", "run-08", "run-09"]
         assert live[1] == Claimed("run-07", "a", WORKFLOW.revision, Parent("run-00", "call", 1))
         assert [claimed.waiting for claimed in live] == [False, False, True, False]
+        assert await full.live(after="run-06", most=2) == live[1:3]
+
+    async def test_the_last_number_of_a_journal_needs_no_decoding(self, full: Store) -> None:
+        """0 for a run that nobody knows."""
+        assert [await full.last_seq(run) for run in ("run-00", "run-09", "nobody")] == [2, 1, 0]
 
     async def test_counts_are_by_state(self, full: Store) -> None:
         """A state that no run is in may be left out."""
