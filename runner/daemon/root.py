@@ -95,7 +95,7 @@ async def open_confidential(
             vault = await stack.enter_async_context(opening)
         masking = Masking(redactor, vault, environment)
         await masking.start()
-        sealer = await open_sealer(key_path, vault.keys if vault else None)
+        sealer = await open_sealer(key_path, vault)
         yield Confidential(redactor, vault, Resolver(vault, environment, masking), sealer)
 
 

@@ -31,3 +31,8 @@ def read_key_file(path: Path, *, make: bool) -> MasterKey | None:
         with suppress(VaultKeyError):
             return parse(text)
     raise VaultKeyError(f"The key file {path} holds no key that Runner wrote: put it back from a backup.")
+
+
+def remove_key_file(path: Path) -> None:
+    """Remove the file, whose key lies in a vault by now: a copy in the open would outlive every rotation."""
+    path.unlink(missing_ok=True)

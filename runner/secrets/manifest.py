@@ -1,7 +1,7 @@
 """
 What the vault holds, in one list under a MAC: nothing can be exchanged, moved back, removed or put back unseen.
 
-    secrets, versions, tombstones ──describe──► content ──MAC(vault, generation, content)──► Manifest
+    head, ring, secrets, versions, tombstones ──describe──► content ──MAC(vault, generation, content, audit)──► Manifest
     Snapshot ──verify──► nothing, or VaultTamperedError that names the secret
 
 The bound data of each row (`runner.secrets.cipher`) keeps rows from being exchanged; an old row is genuine, though, and
@@ -16,7 +16,7 @@ import msgspec
 
 from runner.errors import VaultTamperedError
 from runner.secrets.cipher import digest, mac, same
-from runner.secrets.rows import Manifest, SecretRow, Snapshot, TombstoneRow, VersionRow
+from runner.secrets.rows import AuditHead, Head, Manifest, RingRow, SecretRow, Snapshot, TombstoneRow, VersionRow
 
 _TRUNCATED: Final = 16
 
@@ -30,23 +30,28 @@ class _Entry(NamedTuple):
 
 
 class _Content(msgspec.Struct, frozen=True, array_like=True):
-    """What the MAC lies over."""
+    """What the MAC lies over. `own` is a digest of the head and the ring; format 1 had neither it nor an audit log."""
 
     secrets: tuple[_Entry, ...]
     tombstones: bytes
+    own: bytes = b""
 
 
-def make(key: bytes, vault: bytes, generation: int, snapshot: Snapshot) -> Manifest:
-    """The manifest of these rows (the snapshot's own manifest does not count)."""
+def make(key: bytes, generation: int, snapshot: Snapshot, audit: AuditHead) -> Manifest:
+    """The manifest of these rows (the snapshot's own manifest does not count) and of a log that ends there."""
     content = msgspec.msgpack.encode(_describe(snapshot))
-    return Manifest(generation, content, _mac(key, vault, generation, content))
+    return _signed(key, snapshot.head.vault, Manifest(generation, content, b"", audit))
 
 
-def verify(key: bytes, vault: bytes, snapshot: Snapshot) -> None:
+def logged(key: bytes, vault: bytes, before: Manifest, audit: AuditHead) -> Manifest:
+    """The same content, and a log that ends there."""
+    return _signed(key, vault, msgspec.structs.replace(before, audit=audit))
+
+
+def verify(key: bytes, snapshot: Snapshot) -> None:
     """Raises VaultTamperedError, which names what was changed, removed, added or put back."""
     said = snapshot.manifest
-    if not same(said.mac, _mac(key, vault, said.generation, said.content)):
-        _refuse("its manifest was changed")
+    verify_mac(key, snapshot.head.vault, said)
     content, found = msgspec.msgpack.decode(said.content, type=_Content), _describe(snapshot)
     if content == found:
         return
@@ -59,7 +64,15 @@ def verify(key: bytes, vault: bytes, snapshot: Snapshot) -> None:
             _refuse(f"the secret {entry.name} was put in or put back", entry.name)
         if expected[entry.id] != entry:
             _refuse(f"the secret {expected[entry.id].name} was changed", expected[entry.id].name)
+    if content.own != found.own:
+        _refuse("its head or the installation's own keys")
     _refuse("its versions or its list of deleted secrets were changed")
+
+
+def verify_mac(key: bytes, vault: bytes, said: Manifest) -> None:
+    """Raises VaultTamperedError unless the manifest was written with the key; what it says is not looked at."""
+    if not same(said.mac, _signed(key, vault, said).mac):
+        _refuse("its manifest was changed")
 
 
 def _describe(snapshot: Snapshot) -> _Content:
@@ -68,7 +81,8 @@ def _describe(snapshot: Snapshot) -> _Content:
     orphans = set(of) - {row.id for row in snapshot.secrets}
     return _Content(
         tuple(sorted(_Entry(row.id, row.name, _digest(row, of.get(row.id, ()))) for row in snapshot.secrets)),
-        digest(*sorted(map(_tombstone, snapshot.tombstones)), *sorted(orphans)),
+        digest(*sorted(map(_row, snapshot.tombstones)), *sorted(orphans)),
+        digest(_row(snapshot.head), *map(_row, snapshot.ring)) if snapshot.ring else b"",
     )
 
 
@@ -82,12 +96,15 @@ def digest_of(row: VersionRow) -> bytes:
     return digest(msgspec.msgpack.encode(row))
 
 
-def _tombstone(row: TombstoneRow) -> bytes:
+def _row(row: TombstoneRow | Head | RingRow) -> bytes:
     return msgspec.msgpack.encode(row)
 
 
-def _mac(key: bytes, vault: bytes, generation: int, content: bytes) -> bytes:
-    return mac(key, (b"manifest", vault, str(generation).encode(), content))
+def _signed(key: bytes, vault: bytes, said: Manifest) -> Manifest:
+    parts = [b"manifest", vault, str(said.generation).encode(), said.content]
+    if said.audit.sequence:
+        parts.append(msgspec.msgpack.encode(said.audit))
+    return msgspec.structs.replace(said, mac=mac(key, parts))
 
 
 def _refuse(what: str, name: str = "") -> NoReturn:

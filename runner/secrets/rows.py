@@ -22,13 +22,18 @@ class Stamp(NamedTuple):
 
 
 class Head(msgspec.Struct, frozen=True):
-    """What a vault is. `derivation` is JSON of `runner.secrets.keys.Derivation`, `check` a sealed value."""
+    """
+    What a vault is. `derivation` is JSON of `runner.secrets.keys.Derivation`, `check` a sealed value.
+
+    `rotated_at`: when its master key was rotated last, None where it never was.
+    """
 
     vault: bytes
     derivation: str
     salt: bytes
     check: bytes
     created_at: float
+    rotated_at: float | None = None
 
 
 class SecretRow(msgspec.Struct, frozen=True):
@@ -62,30 +67,77 @@ class TombstoneRow(msgspec.Struct, frozen=True):
     deleted_at: float
 
 
+class RingRow(msgspec.Struct, frozen=True):
+    """One of the installation's own keys under the wrapping key; of a purpose the highest number is in use."""
+
+    number: int
+    purpose: str
+    id: bytes
+    wrapped: bytes
+    created_at: float
+
+
+class AuditRow(msgspec.Struct, frozen=True):
+    """
+    What was done: `details` is a JSON object without values.
+
+    `digest` is a SHA-256 over the row and the digest before it, `mac` lies over it under a key that is gone by now.
+    """
+
+    sequence: int
+    at: float
+    actor: str
+    action: str
+    subject: str
+    details: str
+    digest: bytes
+    mac: bytes
+
+
+class AuditHead(msgspec.Struct, frozen=True):
+    """Where the audit log ends: the last row's numbers (0: there is none), and the sealed key of the next one."""
+
+    sequence: int = 0
+    digest: bytes = b""
+    mac: bytes = b""
+    key: bytes = b""
+
+
 class Manifest(msgspec.Struct, frozen=True):
-    """What the vault is said to hold, under a MAC."""
+    """What the vault is said to hold and where its audit log ends, under a MAC."""
 
     generation: int
     content: bytes
     mac: bytes
+    audit: AuditHead = AuditHead()
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """All rows at one instant."""
+    """All rows at one instant, but for the audit log's."""
 
+    head: Head
     manifest: Manifest
+    ring: tuple[RingRow, ...] = ()
     secrets: tuple[SecretRow, ...] = ()
     versions: tuple[VersionRow, ...] = ()
     tombstones: tuple[TombstoneRow, ...] = ()
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What one transaction does: rows to write, a secret to remove with all its versions, and the manifest after it."""
+    """
+    What one transaction does: rows to write, a secret to remove with all its versions, and the manifest after it.
+
+    `audit` are the rows that the log grows by. `head` and `rewritten` are a rotation's: versions sealed anew.
+    """
 
     manifest: Manifest
+    audit: tuple[AuditRow, ...] = ()
     secret: SecretRow | None = None
     version: VersionRow | None = None
     tombstone: TombstoneRow | None = None
+    ring: tuple[RingRow, ...] = ()
+    head: Head | None = None
+    rewritten: tuple[VersionRow, ...] = ()
 
 
 class VaultRows(Protocol):
@@ -103,6 +155,9 @@ class VaultRows(Protocol):
 
         Raises SecretError where the rows cannot be written.
         """
+
+    async def audit_rows(self, first: int, most: int) -> tuple[AuditRow, ...]:
+        """At most `most` rows of the audit log from number `first` on. Raises SecretError."""
 
     async def erase(self) -> bool:
         """Try once to take what was deleted out of every file; False while somebody else still reads it."""

@@ -1,8 +1,8 @@
 """
 The vault's rows in a SQLite file of their own.
 
-    read_head(path)   read-only, writes nothing
     open_rows(path) ──► SqliteRows: aiosqlite for rows, one bare connection for `stamp`
+                    ──► make a new file, upgrade one of format 1 (after a copy), read, change, erase
 
 `runner.secrets.vault` uses it through `VaultRows`. A change by another process is seen by the generation, which is read
 on a bare connection outside of any transaction (some 10 µs; through aiosqlite it is 300), a restored file by its inode.
@@ -13,8 +13,6 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -23,16 +21,22 @@ import aiosqlite
 import anyio
 import anyio.to_thread
 
-from runner.errors import SecretError, StoreFormatError
+from runner.errors import SecretError
 from runner.secrets.files import make_private
-from runner.secrets.rows import Change, Head, Manifest, SecretRow, Snapshot, Stamp, TombstoneRow, VersionRow
-
-APPLICATION: Final = 0x52756E56
-"""`RunV` in the file's header: this is a vault of Runner."""
-
-FORMAT: Final = 1
-_SMALLEST: Final = 512
-"""Bytes of SQLite's smallest page; what is shorter it takes for an empty database, and would overwrite it."""
+from runner.secrets.rows import (
+    AuditHead,
+    AuditRow,
+    Change,
+    Head,
+    Manifest,
+    RingRow,
+    SecretRow,
+    Snapshot,
+    Stamp,
+    TombstoneRow,
+    VersionRow,
+)
+from runner.secrets.sqlite_file import APPLICATION, FORMAT, copy_of_format, script, statements
 
 _BUSY: Final = 2.0
 """Seconds that SQLite itself waits for another process's transaction."""
@@ -41,57 +45,8 @@ _AGAIN: Final = 0.01
 """Seconds until a change to WAL that met another one is tried again."""
 
 
-@cache
-def statements() -> dict[str, str]:
-    """The statements of vault.sql by name; a constant of the package, read once."""
-    text = resources.files("runner.secrets").joinpath("sql/vault.sql").read_text("utf-8")
-    pieces = (piece.partition("\n") for piece in text.split("-- name: ")[1:])
-    return {name.strip(): body.strip() for name, _, body in pieces}
-
-
-async def read_head(path: Path) -> Head | None:
-    """
-    What the vault at `path` is, None where there is none yet; not a byte of the file is written.
-
-    Raises StoreFormatError for a file that is no vault or of a newer version.
-    """
-    return await anyio.to_thread.run_sync(_read_head, path)
-
-
-def _read_head(path: Path) -> Head | None:
-    size = path.stat().st_size if path.exists() else 0
-    if not size:
-        return None
-    if size < _SMALLEST:
-        raise StoreFormatError(f"{path} cannot be read as a vault: it is no database")
-    wal = path.with_name(path.name + "-wal")
-    lonely = not wal.exists() or not wal.stat().st_size
-    url = f"file:{quote(str(path))}?mode=ro{'&immutable=1' if lonely else ''}"
-    connection = sqlite3.connect(url, uri=True, isolation_level=None, timeout=_BUSY)
-    try:
-        if not connection.execute("select count(*) from sqlite_master").fetchone()[0]:
-            return None
-        _check_format(path, connection)
-        row = connection.execute(statements()["head"]).fetchone()
-        return Head(*row) if row else None
-    except sqlite3.DatabaseError as error:
-        raise StoreFormatError(f"{path} cannot be read as a vault: {error}") from None
-    finally:
-        connection.close()
-
-
-def _check_format(path: Path, connection: sqlite3.Connection) -> None:
-    if connection.execute("pragma application_id").fetchone()[0] != APPLICATION:
-        raise StoreFormatError(f"{path} is a database, but not a vault of Runner: give [sqlite] path a file of its own")
-    version = connection.execute("pragma user_version").fetchone()[0]
-    if version > FORMAT:
-        raise StoreFormatError(
-            f"{path} was made by a newer version of Runner (vault format {version}, known is {FORMAT})"
-        )
-
-
 @asynccontextmanager
-async def open_rows(path: Path, make: tuple[Head, Manifest] | None = None) -> AsyncIterator["SqliteRows"]:
+async def open_rows(path: Path, make: tuple[Head, Change] | None = None) -> AsyncIterator["SqliteRows"]:
     """
     The rows of the vault at `path`. With `make` a new vault is made first, unless another process was faster.
 
@@ -140,20 +95,38 @@ class SqliteRows:
                 await self._rows.close()
         self._bare = self._rows = None
 
-    async def make(self, head: Head, manifest: Manifest) -> None:
-        """Tables, head and manifest in one transaction, unless they are there."""
-        schema = resources.files("runner.secrets").joinpath("sql/schema.sql").read_text("utf-8")
+    async def make(self, head: Head, change: Change) -> None:
+        """Tables, head and what the vault begins with in one transaction, unless they are there."""
         async with self._transaction():
             if (await self._all("select count(*) from sqlite_master"))[0][0]:
                 return
-            for statement in filter(str.strip, schema.split(";\n")):
-                await self._run(statement)
+            await self._script("schema")
             await self._run(f"pragma application_id={APPLICATION}")
             await self._run(f"pragma user_version={FORMAT}")
-            await self._run(
-                statements()["make_head"], head.vault, head.derivation, head.salt, head.check, head.created_at
-            )
-            await self._run(statements()["make_manifest"], manifest.generation, manifest.content, manifest.mac)
+            await self._run(statements()["make_head"], *_values(head))
+            await self._run(statements()["make_manifest"])
+            await self._write(change)
+
+    async def upgrade(self, decide: Callable[[Snapshot], Change]) -> Path | None:
+        """
+        Bring a vault of format 1 to this one: a copy first, then one transaction. The copy's path comes back.
+
+        None: it is of this format already. What `decide` raises leaves all as it was. Raises SecretError.
+        """
+        async with self._alone():
+            if await self._format() == FORMAT:
+                return None
+            copy = copy_of_format(self._path, 1)
+            await self._run("vacuum into ?", str(copy))
+            async with self._transaction():
+                if await self._format() == FORMAT:
+                    copy.unlink()
+                    return None
+                for name in ("upgrade", "schema"):
+                    await self._script(name)
+                await self._write(await anyio.to_thread.run_sync(decide, await self._read()))
+                await self._run(f"pragma user_version={FORMAT}")
+        return copy
 
     def stamp(self) -> Stamp:
         """See `VaultRows`."""
@@ -179,14 +152,20 @@ class SqliteRows:
         """See `VaultRows`."""
         async with self._alone(), self._transaction():
             change = await anyio.to_thread.run_sync(decide, await self._read())
-            for name, values in _writes(change):
-                await self._run(statements()[name], *values)
+            await self._write(change)
         return change
+
+    async def audit_rows(self, first: int, most: int) -> tuple[AuditRow, ...]:
+        """See `VaultRows`."""
+        async with self._alone():
+            return tuple(AuditRow(*row) for row in await self._all(statements()["audit_rows"], first, most))
 
     async def erase(self) -> bool:
         """See `VaultRows`."""
         async with self._alone():
+            await self._all("pragma busy_timeout=0")
             ((busy, _, _),) = await self._all("pragma wal_checkpoint(truncate)")
+            await self._all(f"pragma busy_timeout={_BUSY * 1000:.0f}")
         return not busy
 
     async def _to_wal(self) -> None:
@@ -204,8 +183,11 @@ class SqliteRows:
 
     async def _read(self) -> Snapshot:
         of = statements()
+        ((generation, content, mac, *audit),) = await self._all(of["manifest"])
         return Snapshot(
-            Manifest(*(await self._all(of["manifest"]))[0]),
+            Head(*(await self._all(of["head"]))[0]),
+            Manifest(generation, content, mac, AuditHead(*audit)),
+            tuple(RingRow(*row) for row in await self._all(of["ring"])),
             tuple(SecretRow(*row) for row in await self._all(of["secrets"])),
             tuple(VersionRow(*row) for row in await self._all(of["versions"])),
             tuple(TombstoneRow(*row) for row in await self._all(of["tombstones"])),
@@ -229,9 +211,20 @@ class SqliteRows:
                 await self._run("rollback")
             raise
 
-    async def _all(self, statement: str) -> list[tuple[Any, ...]]:
+    async def _write(self, change: Change) -> None:
+        for name, values in _writes(change):
+            await self._run(statements()[name], *values)
+
+    async def _script(self, name: str) -> None:
+        for statement in script(name):
+            await self._run(statement)
+
+    async def _format(self) -> int:
+        return int((await self._all("pragma user_version"))[0][0])
+
+    async def _all(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         assert self._rows is not None
-        return [tuple(row) for row in await self._rows.execute_fetchall(statement)]
+        return [tuple(row) for row in await self._rows.execute_fetchall(statement, values)]
 
     async def _run(self, statement: str, *values: object) -> None:
         assert self._rows is not None
@@ -254,10 +247,16 @@ def _writes(change: Change) -> Iterable[tuple[str, tuple[object, ...]]]:
         yield "remove_versions", (tombstone.secret,)
         yield "remove_secret", (tombstone.secret,)
         yield "put_tombstone", _values(tombstone)
-    yield "put_manifest", _values(change.manifest)
+    if change.head is not None:
+        yield "put_head", _values(change.head)
+    yield from (("rewrite_version", (row.wrapped, row.sealed, row.secret, row.version)) for row in change.rewritten)
+    yield from (("put_ring", _values(row)) for row in change.ring)
+    yield from (("put_audit", _values(row)) for row in change.audit)
+    said = change.manifest
+    yield "put_manifest", (said.generation, said.content, said.mac, *_values(said.audit))
 
 
-def _values(row: SecretRow | VersionRow | TombstoneRow | Manifest) -> tuple[object, ...]:
+def _values(row: Head | SecretRow | VersionRow | TombstoneRow | RingRow | AuditRow | AuditHead) -> tuple[object, ...]:
     return tuple(getattr(row, field) for field in row.__struct_fields__)
 
 

@@ -11,28 +11,27 @@ The daemon, the command line and the resolver use it. No value is believed befor
 manifest. Values are Unicode text of 1 byte to 64 KiB in UTF-8; bytes that are no text are for base64.
 """
 
-import json
-import secrets as random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 import anyio
 import anyio.to_thread
-import msgspec
 
 from runner.clock import Clock
-from runner.errors import SecretMissingError, VaultKeyError, VaultTamperedError
-from runner.secrets.cipher import packed, seal, unseal
+from runner.errors import SecretMissingError, VaultTamperedError
+from runner.secrets.audit import AuditEntry, Mark, VerificationKey
 from runner.secrets.content import NOTHING, Content, Opener, SecretInfo
-from runner.secrets.keys import SALT_SIZE, Derivation, Keys, MasterKey, derive
+from runner.secrets.head import new_head, open_head
+from runner.secrets.keys import MasterKey
 from runner.secrets.names import check_name, check_value
 from runner.secrets.policy import Policy, check_use
-from runner.secrets.rows import Head, Stamp, VaultRows
-from runner.secrets.sqlite_rows import open_rows, read_head
+from runner.secrets.ring import Ring
+from runner.secrets.rows import AuditRow, Change, Snapshot, Stamp, VaultRows
+from runner.secrets.sqlite_file import read_head
+from runner.secrets.sqlite_rows import open_rows
 
-_CHECK: Final = b"this vault was opened with the right key"
 _RETRY: Final = 0.05
 """Seconds between two tries to erase while another process reads the file."""
 
@@ -46,25 +45,48 @@ async def open_vault(
 
     Raises VaultKeyError (a wrong key; nothing was written), VaultTamperedError, StoreFormatError, SecretError.
     """
-    head, keys = await read_head(path), None
+    head, keys, shown = await read_head(path), None, None
     if head is None:
-        made, keys = await _new_head(master, clock.wall())
-        async with open_rows(path, (made, Opener(keys, made.vault).first_manifest())):
+        made, keys = await new_head(master, clock.wall())
+        change, shown = Opener(keys, made.vault).first(made)
+        async with open_rows(path, (made, change)):
             head = await read_head(path)
         assert head is not None
-        keys = keys if head == made else None
-    keys = keys or await _keys_of(path, head, master)
+        keys, shown = (keys, shown) if head == made else (None, None)
+    opener = Opener(keys or await open_head(path, head, master), head.vault)
     async with open_rows(path) as rows:
-        vault = Vault(rows, Opener(keys, head.vault), clock=clock, erase_within=erase_within)
+        upgraded: list[VerificationKey] = []
+
+        def upgrade(snapshot: Snapshot) -> Change:
+            change, key = opener.upgraded(snapshot, at=clock.wall())
+            upgraded[:] = [key]
+            return change
+
+        if await rows.upgrade(upgrade):
+            (shown,) = upgraded
+        vault = Vault(rows, opener, clock=clock, erase_within=erase_within, verification_key=shown)
         await vault.refresh()
         yield vault
 
 
 class Vault:
-    """An open vault. `resolve_count` grows by one for each value that `resolve` hands out."""
+    """
+    An open vault. `resolve_count` grows by one for each value that `resolve` hands out.
 
-    def __init__(self, rows: VaultRows, opener: Opener, *, clock: Clock, erase_within: float) -> None:
+    `verification_key` is the audit log's, to be shown once, where this opening made the log; it lies nowhere else.
+    """
+
+    def __init__(
+        self,
+        rows: VaultRows,
+        opener: Opener,
+        *,
+        clock: Clock,
+        erase_within: float,
+        verification_key: VerificationKey | None = None,
+    ) -> None:
         self.resolve_count = 0
+        self.verification_key = verification_key
         self._rows = rows
         self._opener = opener
         self._clock = clock
@@ -72,11 +94,43 @@ class Vault:
         self._lock = anyio.Lock()
         self._stamp = Stamp(0, 0, -1)
         self._content = NOTHING
+        self._mark = Mark(0, b"")
 
     @property
-    def keys(self) -> Keys:
-        """The vault's subkeys, for those who seal other things."""
-        return self._opener.keys
+    def ring(self) -> Ring:
+        """The installation's own keys, which no rotation changes."""
+        return self._content.ring
+
+    @property
+    def audit_head(self) -> Mark:
+        """Where the audit log ends, as far as this process has seen."""
+        return self._mark
+
+    async def adopt(self, keys: Ring) -> None:
+        """
+        Take in the keys of an installation that had no vault, if it has not been done; audited.
+
+        What they sealed opens from now on, and idempotency keys stay what they were.
+
+        Raises VaultTamperedError, SecretError.
+        """
+        if self.ring.sealing.keys() >= keys.sealing.keys():
+            return
+        at = self._clock.wall()
+        await self._change(lambda snapshot: self._opener.adopted(snapshot, keys, at=at))
+
+    async def audit(self, *entries: AuditEntry) -> None:
+        """
+        Write to the audit log what was done elsewhere; on disk when this returns.
+
+        Raises VaultTamperedError, and SecretError where it cannot be written: then do not do it.
+        """
+        at = self._clock.wall()
+        await self._change(lambda snapshot: self._opener.audited(snapshot, *entries, at=at))
+
+    async def audit_rows(self, first: int, most: int) -> tuple[AuditRow, ...]:
+        """At most `most` rows of the audit log from number `first` on. Raises SecretError."""
+        return await self._rows.audit_rows(first, most)
 
     @property
     def content(self) -> Content:
@@ -136,12 +190,11 @@ class Vault:
         check_name(name)
         text = check_value(name, value, short_ok=short_ok)
         at = self._clock.wall()
-        change = await self._rows.change(lambda snapshot: self._opener.with_version(snapshot, name, text, at=at, by=by))
-        await self.refresh()
+        change = await self._change(lambda snapshot: self._opener.with_version(snapshot, name, text, at=at, by=by))
         assert change.secret is not None
         return change.secret.current
 
-    async def delete(self, name: str) -> bool:
+    async def delete(self, name: str, *, by: str = "") -> bool:
         """
         Delete a secret with all its versions, and take their bytes out of the file and its WAL.
 
@@ -149,8 +202,7 @@ class Vault:
         next delete or the end of the last process that has it open. Raises SecretMissingError, SecretError.
         """
         at = self._clock.wall()
-        await self._rows.change(lambda snapshot: self._opener.without(snapshot, name, at=at))
-        await self.refresh()
+        await self._change(lambda snapshot: self._opener.without(snapshot, name, at=at, by=by))
         deadline = self._clock.monotonic() + self._erase_within
         while not await self._rows.erase():
             if self._clock.monotonic() >= deadline:
@@ -172,31 +224,12 @@ class Vault:
                     f"{self.generation}): restore it with `runner restore` while no daemon runs."
                 )
             self._content = await anyio.to_thread.run_sync(self._opener.open, snapshot, self._content)
-            self._stamp = stamp
+            self._stamp, self._mark = stamp, Mark(snapshot.manifest.audit.sequence, snapshot.manifest.audit.mac)
 
-
-async def _new_head(master: MasterKey, at: float) -> tuple[Head, Keys]:
-    vault, salt = random.token_bytes(16), random.token_bytes(SALT_SIZE)
-    how = Derivation(master.kind)
-    keys = await derive(master, how, salt)
-    derivation = json.dumps(msgspec.to_builtins(how))
-    return Head(vault, derivation, salt, seal(keys.wrapping, _CHECK, _checked(vault, derivation)), at), keys
-
-
-async def _keys_of(path: Path, head: Head, master: MasterKey) -> Keys:
-    try:
-        how = msgspec.json.decode(head.derivation, type=Derivation)
-    except msgspec.MsgspecError:
-        raise VaultTamperedError(f"The vault {path} does not say how its keys are made.") from None
-    if not how.is_sane():
-        raise VaultTamperedError(f"The vault {path} names key parameters that no version of Runner wrote.")
-    keys = await derive(master, how, head.salt)
-    try:
-        unseal(keys.wrapping, head.check, _checked(head.vault, head.derivation))
-    except ValueError:
-        raise VaultKeyError(f"The master key does not open the vault {path}: it was made with another key.") from None
-    return keys
-
-
-def _checked(vault: bytes, derivation: str) -> bytes:
-    return packed(b"check", vault, derivation.encode())
+    async def _change(self, decide: Callable[[Snapshot], Change]) -> Change:
+        """One transaction, then see it. The audit key that it used is taken out of the WAL, unless somebody reads."""
+        change = await self._rows.change(decide)
+        self._mark = Mark(change.manifest.audit.sequence, change.manifest.audit.mac)
+        await self._rows.erase()
+        await self.refresh()
+        return change

@@ -2,15 +2,23 @@
 
 -- name: head
 -- What the vault is.
+select id, derivation, salt, check_value, created_at, rotated_at from vault;
+
+-- name: head_of_format_1
+-- What it was.
 select id, derivation, salt, check_value, created_at from vault;
 
 -- name: make_head
 -- A new vault.
-insert into vault (one, id, derivation, salt, check_value, created_at) values (1, ?, ?, ?, ?, ?);
+insert into vault (one, id, derivation, salt, check_value, created_at, rotated_at) values (1, ?, ?, ?, ?, ?, ?);
+
+-- name: put_head
+-- A vault under another master key.
+update vault set id = ?, derivation = ?, salt = ?, check_value = ?, created_at = ?, rotated_at = ?;
 
 -- name: make_manifest
--- A new vault's manifest.
-insert into manifest (one, generation, content, mac) values (1, ?, ?, ?);
+-- A new vault's manifest; `put_manifest` fills it.
+insert into manifest (one, generation, content, mac) values (1, 0, x'', x'');
 
 -- name: generation
 -- Read before every resolve: has anything changed?
@@ -18,7 +26,15 @@ select generation from manifest;
 
 -- name: manifest
 -- What the vault is said to hold.
+select generation, content, mac, audit_sequence, audit_digest, audit_mac, audit_key from manifest;
+
+-- name: manifest_of_format_1
+-- What it was said to hold.
 select generation, content, mac from manifest;
+
+-- name: ring
+-- The installation's own keys.
+select number, purpose, id, wrapped, created_at from ring order by number;
 
 -- name: secrets
 -- All secrets.
@@ -53,6 +69,24 @@ delete from secrets where id = ?;
 -- What stays of it.
 insert into tombstones (secret, name, version, deleted_at) values (?, ?, ?, ?);
 
+-- name: rewrite_version
+-- A version under other keys.
+update versions set wrapped = ?, sealed = ? where secret = ? and version = ?;
+
+-- name: put_ring
+-- A new key of the installation's, or one under another wrapping key.
+insert into ring (number, purpose, id, wrapped, created_at) values (?, ?, ?, ?, ?)
+on conflict (number) do update set wrapped = excluded.wrapped;
+
+-- name: put_audit
+-- A row of the audit log.
+insert into audit (sequence, at, actor, action, subject, details, digest, mac) values (?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: audit_rows
+-- The audit log from a row on.
+select sequence, at, actor, action, subject, details, digest, mac from audit where sequence >= ? order by sequence limit ?;
+
 -- name: put_manifest
 -- The last step of every change.
-update manifest set generation = ?, content = ?, mac = ?;
+update manifest
+set generation = ?, content = ?, mac = ?, audit_sequence = ?, audit_digest = ?, audit_mac = ?, audit_key = ?;

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from runner.clock import SystemClock
@@ -174,7 +175,7 @@ class TestAtTheStart:
         _, snapshot = await vault._rows.snapshot()
         (secret,) = snapshot.secrets
         fields = {name: getattr(secret, name) for name in secret.__struct_fields__} | change
-        forged = Snapshot(snapshot.manifest, (type(secret)(**fields),), snapshot.versions)
+        forged = msgspec.structs.replace(snapshot, secrets=(type(secret)(**fields),))
 
         with pytest.raises(VaultTamperedError):
             vault._opener.open(_with_manifest(vault._opener, forged), NOTHING)
@@ -268,8 +269,8 @@ class TestWhileItIsOpen:
 
 def _with_manifest(opener: Opener, snapshot: Snapshot) -> Snapshot:
     """The rows under a manifest that was made for them: what only a key's holder could do."""
-    manifest = make(opener.keys.manifest, opener.vault, 5, snapshot)
-    return Snapshot(manifest, snapshot.secrets, snapshot.versions, snapshot.tombstones)
+    manifest = make(opener.keys.manifest, 5, snapshot, snapshot.manifest.audit)
+    return msgspec.structs.replace(snapshot, manifest=manifest)
 
 
 def _is_refused(opener: Opener, snapshot: Snapshot, **changes: object) -> bool:
@@ -279,7 +280,7 @@ def _is_refused(opener: Opener, snapshot: Snapshot, **changes: object) -> bool:
     forged = type(row)(**fields)
     secret_fields = {name: getattr(secret, name) for name in secret.__struct_fields__}
     secret_fields |= {"id": forged.secret, "current": forged.version}
-    rows = Snapshot(snapshot.manifest, (type(secret)(**secret_fields),), (forged,))
+    rows = msgspec.structs.replace(snapshot, secrets=(type(secret)(**secret_fields),), versions=(forged,))
     try:
         opener.open(_with_manifest(opener, rows), NOTHING)
     except VaultTamperedError as error:

@@ -159,10 +159,10 @@ class TestNotAVault:
     async def test_a_vault_of_a_newer_version_is_left_alone(self, filled: Any, master: MasterKey) -> None:
         """An older binary says so in one sentence."""
         with closing(sqlite3.connect(filled)) as connection:
-            connection.execute("pragma user_version=2")
+            connection.execute("pragma user_version=3")
         before = hashes(filled.parent)
 
-        with pytest.raises(StoreFormatError, match=re.escape("newer version of Runner (vault format 2, known is 1)")):
+        with pytest.raises(StoreFormatError, match=re.escape("newer version of Runner (vault format 3, known is 2)")):
             async with open_vault(filled, master, clock=SystemClock()):
                 pass
 

@@ -20,10 +20,11 @@ from runner.expressions.labels import Labelled, whole, wrap
 from runner.expressions.scope import MappingScope
 from runner.expressions.template import LeafKind, compile_template
 from runner.ports import ExecutorLimits, Result
-from runner.secrets.keys import Keys
+from runner.secrets.ring import Ring
 from runner.secrets.sealer import RunSealer
 
-SEALER = RunSealer(Keys(*(bytes([number]) * 32 for number in range(5))))
+_RING = Ring({b"key1": b"k" * 32}, b"i" * 32)
+SEALER = RunSealer(lambda: _RING)
 """As a daemon has it; every attempt of these tests belongs to the same installation."""
 
 KINDS: Mapping[tuple[str | int, ...], LeafKind] = {("query",): "statement", ("queries",): "statement"}
