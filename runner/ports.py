@@ -13,7 +13,7 @@ A port is a `Protocol` or a frozen value; nothing in here does anything. The val
 `runner.records` and are named here too.
 """
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -31,20 +31,23 @@ from runner.records import (
     Blob,
     Claimed,
     Due,
+    Durable,
     JournalRow,
     Last,
     Park,
     RunChange,
     RunFilter,
     RunRow,
+    Sizes,
+    Swept,
 )
 from runner.secret import Secret
 
 __all__ = [
     "ActionType", "Admission", "Admitted", "Append", "Blob", "Call", "Claimed", "ConfigCheck", "Due", "Durable",
     "EventSink", "Executor", "ExecutorLimits", "Journal", "JournalRow", "Last", "OpenExecutor", "Park", "Redactor",
-    "Result", "RunChange", "RunFilter", "RunRow", "Runs", "Sealer", "SecretSource", "Store", "Token", "TokenCache",
-    "WrittenConfig",
+    "Result", "RunChange", "RunFilter", "RunRow", "Runs", "Sealer", "SecretSource", "Sizes", "Store", "Swept", "Token",
+    "TokenCache", "Upkeep", "WrittenConfig",
 ]  # fmt: skip
 
 # --------------------------------------------------------------------------------------------------------- executors
@@ -168,29 +171,6 @@ class ExecutorLimits(msgspec.Struct, frozen=True, kw_only=True):
 # ------------------------------------------------------------------------------------------------------------- store
 
 
-class Durable(Protocol):
-    """
-    The promise that an append is on disk; belongs to the event loop that made it and is used on that loop alone.
-
-    Awaiting it returns None, or raises its `StoreError`. Any number may await it; one that is cancelled leaves it be.
-    """
-
-    def done(self) -> bool:
-        """Whether it is on disk or has failed."""
-
-    def result(self) -> None:
-        """Nothing, once it is on disk. Raises its StoreError; `asyncio.InvalidStateError` where it is not done."""
-
-    def exception(self) -> Exception | None:
-        """The error that it failed with; None while it is not done and when it is on disk."""
-
-    def add_done_callback(self, callback: Callable[["Durable"], object]) -> None:
-        """Call `callback` on the loop when it is done; at once where it is done already."""
-
-    def __await__(self) -> Generator[Any, None, None]:
-        """Wait until it is done."""
-
-
 class Journal(Protocol):
     """The append-only record of each run."""
 
@@ -234,9 +214,6 @@ class Runs(Protocol):
     async def due(self, before: float, most: int) -> Sequence[Due]:
         """Parked places whose `due` is not after `before`, earliest first."""
 
-    async def next_due(self) -> float | None:
-        """When the earliest parked place is due."""
-
     async def waiting_for(self, *, child: str | None = None, callback: str | None = None) -> Sequence[Due]:
         """Parked places that wait for this child run or this callback."""
 
@@ -244,11 +221,29 @@ class Runs(Protocol):
         """Runs by state."""
 
 
-class Store(Journal, Runs, Protocol):
-    """What a store is to those who put things together."""
+class Upkeep(Protocol):
+    """How a store stays small. A call is a slice: 5 ms of the writer's time at most. They raise StoreDegradedError."""
+
+    async def sweep(self, before: float, after: str = "") -> Swept:
+        """Delete runs that ended before `before`; not `$last`, nor children whose parents are not past it."""
+
+    async def forget(self, now: float) -> bool:
+        """Drop sealed values of succeeded runs, dedupe keys whose time is over; whether more of it waits."""
+
+    async def shrink(self) -> int:
+        """Give free space back to the file system: how many bytes, 0 where none is left worth giving."""
+
+    async def sizes(self) -> Sizes:
+        """What the store takes of the disk."""
+
+
+class Store(Journal, Runs, Upkeep, Protocol):
+    """What a store is to those who put things together. `restored_at`: since when it stands for another (`restore`)."""
 
     boot: int
     """The fencing token of this opening: grows by one each time."""
+
+    restored_at: float | None
 
     @property
     def degraded(self) -> bool:

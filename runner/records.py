@@ -3,11 +3,12 @@ The values that cross the seam between the engine and a store, and those that li
 
     engine ──Admission, Append──► Store ──JournalRow, Claimed, Due──► engine          Store ──RunRow──► lists, pages
 
-Frozen values beside `runner.ports`, which names them; what they mean to a run stands in `runner.events`.
+Frozen values, and the promise that an append is kept, beside `runner.ports`, which names them; what they mean to a run
+stands in `runner.events`.
 """
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -65,6 +66,29 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     parks: tuple[Park, ...] = ()
     unparks: tuple[str, ...] = ()
     waiting: bool | None = None
+
+
+class Durable(Protocol):
+    """
+    The promise that an append is on disk; belongs to the event loop that made it and is used on that loop alone.
+
+    Awaiting it returns None, or raises its `StoreError`. Any number may await it; one that is cancelled leaves it be.
+    """
+
+    def done(self) -> bool:
+        """Whether it is on disk or has failed."""
+
+    def result(self) -> None:
+        """Nothing, once it is on disk. Raises its StoreError; `asyncio.InvalidStateError` where it is not done."""
+
+    def exception(self) -> Exception | None:
+        """The error that it failed with; None while it is not done and when it is on disk."""
+
+    def add_done_callback(self, callback: Callable[["Durable"], object]) -> None:
+        """Call `callback` on the loop when it is done; at once where it is done already."""
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Wait until it is done."""
 
 
 class JournalRow(msgspec.Struct, frozen=True):
@@ -165,3 +189,19 @@ class Due(msgspec.Struct, frozen=True):
     run: str
     place: str
     due: float | None = None
+
+
+class Swept(msgspec.Struct, frozen=True):
+    """What one slice of retention did: runs that are gone, and where the next slice goes on; None: it is through."""
+
+    runs: int
+    after: str | None
+
+
+class Sizes(msgspec.Struct, frozen=True):
+    """Bytes on disk: the file, its WAL, and what of the file is free. `waiting`: appends that are not on disk yet."""
+
+    file: int
+    wal: int
+    free: int
+    waiting: int

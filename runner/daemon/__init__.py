@@ -8,6 +8,7 @@ The composition root: the one place that knows every part, opens it and hands it
     service   what `runner start` adds: from "started" to a drained end
     alone     what `runner run` does where no daemon runs
     catalogs  the current catalog, swapped whole and kept for the next start
+    retention  old runs go, in slices that nobody waits for
     sink      events to whoever watches and to the log
 
 The command line calls `service.start` and `alone.run_alone`; nothing else imports this package.

@@ -19,6 +19,7 @@ import anyio
 from runner import log
 from runner.client import control_sockets
 from runner.daemon.catalogs import Catalogs, open_catalogs
+from runner.daemon.retention import Retention
 from runner.daemon.root import Engine, known_types, open_confidential, open_engine, open_runs, system_clock
 from runner.errors import RunnerError, SettingsError
 from runner.ports import Store
@@ -161,6 +162,7 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
         tasks.start_soon(catalogs.watch)
+        tasks.start_soon(Retention(store, clock, settings.runs.retention).watch)
         _say_ready(service, recovered=recovered)
         yield service
 

@@ -14,6 +14,7 @@ from typing import Any
 from runner.ports import Append, Park
 from runner.store.bounds import ENDED
 from runner.store.fence import after_refused, old_boot
+from runner.store.journal import holds_sealed
 from runner.store.lanes import Lanes
 from runner.store.statements import listed, load, with_rows
 
@@ -45,6 +46,9 @@ class Appends:
         with_rows(connection, sql["journal"], journal)
         blobs = [(append.run, blob.number, blob.data) for append in appends for blob in append.blobs]
         with_rows(connection, sql["blobs"], blobs)
+        sealed = {append.run for append in appends if holds_sealed(append.events)}
+        if sealed:
+            connection.execute(sql["sealed"], (listed(sealed),))
         changed = {append.run: append for append in appends if append.change is not None}
         waits = {append.run: append.waiting for append in appends if append.waiting is not None}
         before = self._before(connection, changed)

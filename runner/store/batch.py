@@ -27,8 +27,14 @@ Job = Callable[[sqlite3.Connection], Any]
 """Work in the writer's transaction, within 5 ms; what it returns is its answer once it is on disk."""
 
 
+class Apart(NamedTuple):
+    """Work that SQLite does in no transaction, between two of the writer's."""
+
+    job: Job
+
+
 class Item(NamedTuple):
-    """What was handed over: an `Append`, an `Admission` or a `Job`; and its promise."""
+    """What was handed over: an `Append`, an `Admission`, a `Job` or one `Apart`; and its promise."""
 
     work: Any
     pending: Pending[Any]
@@ -65,13 +71,24 @@ class Batch:
             return self._admissions.apply(connection, works)
 
         outcomes = self._together(connection, [item for item in items if type(item.work) is Append], append)
-        jobs = (item for item in items if type(item.work) is not Append)
+        jobs = (item for item in items if type(item.work) not in {Append, Apart})
         for admissions, group in groupby(jobs, key=lambda item: type(item.work) is Admission):
             if admissions:
                 outcomes += self._together(connection, list(group), admit)
                 continue
             for item in group:
                 outcomes += self._together(connection, [item], lambda works: [works[0](connection)])
+        return outcomes
+
+    def apart(self, connection: sqlite3.Connection, items: Sequence[Item]) -> list[Outcome]:
+        """The items that are done in no transaction, each for itself, once that of the others is on disk."""
+        outcomes = []
+        for item in items:
+            if type(item.work) is Apart:
+                try:
+                    outcomes.append(Outcome(item.pending, item.work.job(connection)))
+                except sqlite3.Error as error:
+                    outcomes.append(self._failed(item, error))
         return outcomes
 
     def _together(

@@ -55,6 +55,13 @@ def private(path: Path, *, new: bool = False) -> None:
         os.close(os.open(path, flags, 0o600))
 
 
+def sizes(path: Path) -> tuple[int, int]:
+    """Bytes of a database and of its WAL, as far as they are there."""
+    both = (path, path.with_name(path.name + "-wal"))
+    file, wal = (each.stat().st_size if each.exists() else 0 for each in both)
+    return file, wal
+
+
 @contextmanager
 def lock(path: Path) -> Iterator[None]:
     """

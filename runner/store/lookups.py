@@ -1,7 +1,7 @@
 """
 What the engine asks on its way: few rows, each found by an index, read on the event loop itself.
 
-    run · last · due · next_due · waiting_for · definition        10 to 30 µs each; through a thread each would cost 300
+    run · last · due · waiting_for · definition        10 to 30 µs each; through a thread each would cost 300
 
 A connection of its own that only reads; in WAL mode neither it nor the writer waits for the other. Lists for people are
 `runner.store.reads`. Called by `runner.store.sqlite`.
@@ -76,10 +76,10 @@ class Lookups:
         """Parked places whose time has come, earliest first."""
         return [Due(*row) for row in self._ask(self._sql["due"], (before, max(0, most)))]
 
-    def next_due(self) -> float | None:
-        """When the earliest is due."""
-        due: float | None = next(self._ask(self._sql["next_due"]))[0]
-        return due
+    def free(self) -> int:
+        """Bytes of the file that hold nothing."""
+        free, size = next(self._ask(self._sql["free"]))
+        return int(free) * int(size)
 
     def waiting_for(self, child: str | None, callback: str | None) -> Sequence[Due]:
         """Parked places that wait for a child or a callback."""

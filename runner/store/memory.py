@@ -15,10 +15,11 @@ from typing import Any, TypeVar
 from runner.clock import Clock, SystemClock
 from runner.definitions.model import Workflow
 from runner.errors import RunnerError, StoreDegradedError, StoreError
-from runner.ports import Admission, Admitted, Append, Claimed, Due, JournalRow, Last, RunFilter, RunRow
+from runner.ports import Admission, Admitted, Append, Claimed, Due, JournalRow, Last, RunFilter, RunRow, Sizes, Swept
 from runner.store.bounds import MOST_WAITING, PREFIX
 from runner.store.fence import after_refused
 from runner.store.journal import journal_row, last_output
+from runner.store.memory_retention import forget, sweep
 from runner.store.pending import Pending
 from runner.store.tables import Tables
 
@@ -31,6 +32,7 @@ class MemoryStore:
     def __init__(self, *, clock: Clock | None = None, auto_commit: bool = True, tables: Tables | None = None) -> None:
         self.tables = tables or Tables()
         self.boot = self.tables.boot
+        self.restored_at: float | None = None
         self.degraded = False
         self._clock = clock or SystemClock()
         self._auto_commit = auto_commit
@@ -171,10 +173,6 @@ class MemoryStore:
         """Parked places whose time has come, earliest first."""
         return self.tables.due(before, most)
 
-    async def next_due(self) -> float | None:
-        """When the earliest parked place is due."""
-        return min((park.due for park in self.tables.parked.values() if park.due is not None), default=None)
-
     async def waiting_for(self, *, child: str | None = None, callback: str | None = None) -> Sequence[Due]:
         """Parked places that wait for this child run or this callback."""
         parked = sorted(self.tables.parked.items())
@@ -187,3 +185,26 @@ class MemoryStore:
     async def counts(self) -> Mapping[str, int]:
         """Runs by state."""
         return Counter(entry.row.state for entry in self.tables.runs.values())
+
+    # --------------------------------------------------------------------------------------------------------- Upkeep
+
+    async def sweep(self, before: float, after: str = "") -> Swept:
+        """Delete the runs that ended before `before`, all at once. Raises StoreDegradedError."""
+        return await self._keep_up(lambda: sweep(self.tables, before, after))
+
+    async def forget(self, now: float) -> bool:
+        """Drop what has served, all of it. Raises StoreDegradedError."""
+        return await self._keep_up(lambda: forget(self.tables, now))
+
+    async def shrink(self) -> int:
+        """There is nothing to give back."""
+        return 0
+
+    async def sizes(self) -> Sizes:
+        """No file, only what waits."""
+        return Sizes(0, 0, 0, self.waiting)
+
+    async def _keep_up(self, work: Callable[[], Answer]) -> Answer:
+        if self.degraded:
+            raise StoreDegradedError("the disk refuses to write: nothing new starts")
+        return await self._hand_over(work, new=True)

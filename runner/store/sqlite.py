@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import aiosqlite
 import anyio
@@ -21,16 +21,17 @@ import anyio
 from runner.clock import Clock, SystemClock
 from runner.definitions.model import Workflow
 from runner.errors import StoreError
-from runner.ports import Admission, Admitted, Append, Claimed, Due, JournalRow, Last, RunFilter, RunRow
+from runner.ports import Admission, Admitted, Append, Claimed, Due, JournalRow, Last, RunFilter, RunRow, Sizes, Swept
 from runner.store import files
 from runner.store.admissions import Admissions
 from runner.store.appends import Appends
-from runner.store.batch import Batch
+from runner.store.batch import Apart, Batch
 from runner.store.lanes import Lanes
 from runner.store.lookups import Lookups
 from runner.store.migrate import migrate
 from runner.store.pending import Pending
 from runner.store.reads import Reads
+from runner.store.retention import Retention
 from runner.store.statements import load, migrations, split
 from runner.store.writer import Writer
 
@@ -38,17 +39,29 @@ BUSY_SECONDS: Final = 5.0
 """How long a connection waits for a lock, say of somebody who looks into the file with another program."""
 
 
+class Opened(NamedTuple):
+    """A file that is open: its writer's connection, and what it says of itself."""
+
+    path: Path
+    connection: sqlite3.Connection
+    boot: int
+    restored_at: float | None
+
+
 class SqliteStore:
     """A `runner.ports.Store`, as long as the block of `open_store` lasts."""
 
     def __init__(
-        self, boot: int, writer: Writer, lookups: Lookups, reads: Reads, admissions: Admissions, clock: Clock
+        self, opened: Opened, writer: Writer, lookups: Lookups, reads: Reads, *, admissions: Admissions, clock: Clock
     ) -> None:
-        self.boot = boot
+        self.boot = opened.boot
+        self.restored_at = opened.restored_at
+        self._path = opened.path
         self._writer = writer
         self._lookups = lookups
         self._reads = reads
         self._admissions = admissions
+        self._retention = Retention()
         self._clock = clock
 
     @property
@@ -119,11 +132,6 @@ class SqliteStore:
         await self._writer.written()
         return self._lookups.due(before, most)
 
-    async def next_due(self) -> float | None:
-        """When the earliest parked place is due."""
-        await self._writer.written()
-        return self._lookups.next_due()
-
     async def waiting_for(self, *, child: str | None = None, callback: str | None = None) -> Sequence[Due]:
         """Parked places that wait for this child run or this callback."""
         await self._writer.written()
@@ -133,6 +141,30 @@ class SqliteStore:
         """Runs by state."""
         await self._writer.written()
         return await self._reads.counts()
+
+    # --------------------------------------------------------------------------------------------------------- Upkeep
+
+    async def sweep(self, before: float, after: str = "") -> Swept:
+        """Delete a slice of the runs that ended before `before`. Raises StoreDegradedError."""
+        swept: Swept = await self._writer.call(lambda db: self._retention.sweep(db, before, after))
+        return swept
+
+    async def forget(self, now: float) -> bool:
+        """Drop a slice of what has served; whether more of it waits. Raises StoreDegradedError."""
+        more: bool = await self._writer.call(lambda db: self._retention.forget(db, now))
+        return more
+
+    async def shrink(self) -> int:
+        """Give a slice of free space back, and at the end what the WAL takes. Raises StoreDegradedError."""
+        given: int = await self._writer.call(self._retention.shrink)
+        if not given:
+            await self._writer.call(Apart(self._retention.truncate))
+        return given
+
+    async def sizes(self) -> Sizes:
+        """What the store takes of the disk."""
+        file, wal = await anyio.to_thread.run_sync(files.sizes, self._path)
+        return Sizes(file, wal, self._lookups.free(), self._writer.waiting)
 
 
 @asynccontextmanager
@@ -148,19 +180,19 @@ async def open_store(
     path = Path(path)
     await anyio.to_thread.run_sync(lambda: files.folder(path, allow_network=allow_network))
     with files.lock(path):
-        connection, boot = await anyio.to_thread.run_sync(_open, path)
+        opened = await anyio.to_thread.run_sync(_open, path)
         lanes = Lanes()
         appends = Appends(lanes)
         admissions = Admissions(appends, lanes)
         async with (
-            _writing(Writer(connection, Batch(appends, admissions))) as writer,
+            _writing(Writer(opened.connection, Batch(appends, admissions))) as writer,
             _reading(path) as (lookups, reads),
         ):
-            yield SqliteStore(boot, writer, lookups, reads, admissions, clock or SystemClock())
+            yield SqliteStore(opened, writer, lookups, reads, admissions=admissions, clock=clock or SystemClock())
 
 
-def _open(path: Path) -> tuple[sqlite3.Connection, int]:
-    """The writer's connection, on a file of the current format, and the boot number of this opening."""
+def _open(path: Path) -> Opened:
+    """The writer's connection, on a file of the current format, under the boot number of this opening."""
     files.private(path)
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
@@ -168,13 +200,13 @@ def _open(path: Path) -> tuple[sqlite3.Connection, int]:
         migrate(connection, path, migrations())
         for pragma in split(sql["writer"]):
             connection.execute(pragma)
-        boot: int = connection.execute(sql["boot"]).fetchall()[0][0]
+        boot, restored_at = connection.execute(sql["boot"]).fetchall()[0]
     except BaseException as error:
         connection.close()
         if isinstance(error, sqlite3.Error):
             raise StoreError(f"{path}: the store cannot be opened: {error}") from error
         raise
-    return connection, boot
+    return Opened(path, connection, boot, restored_at)
 
 
 @asynccontextmanager

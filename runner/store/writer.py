@@ -22,7 +22,7 @@ import anyio
 
 from runner.errors import StoreDegradedError, StoreError
 from runner.ports import Admission, Append
-from runner.store.batch import Batch, Item, Job, Outcome
+from runner.store.batch import Apart, Batch, Item, Job, Outcome
 from runner.store.bounds import MOST_WAITING
 from runner.store.pending import Pending
 from runner.store.statements import load
@@ -69,9 +69,9 @@ class Writer:
         """Hand over an append. Never refused while the store is open, whatever the disk does."""
         return self._hand_over(append)
 
-    def call(self, work: Job | Admission) -> Pending[Any]:
+    def call(self, work: Job | Admission | Apart) -> Pending[Any]:
         """
-        Hand over an admission or a job, which runs in the thread within a transaction.
+        Hand over an admission, or a job, which runs in the thread within a transaction or `Apart` from any.
 
         Fails with StoreDegradedError where the disk refuses or too much waits for it.
         """
@@ -152,6 +152,7 @@ class Writer:
                 self._connection.execute(self._sql["probe"])
             outcomes = self._batch.apply(self._connection, batch)
             self._connection.execute("commit")
+            outcomes += self._batch.apart(self._connection, batch)
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("rollback")

@@ -12,6 +12,10 @@ insert into journal (run, seq, boot, at, events) values {rows};
 -- Values too big for their row.
 insert into blobs (run, number, data) values {rows};
 
+-- name: sealed
+-- Runs whose journals hold sealed values from now on.
+update runs set sealed = 1 where id in (select value from json_each(?)) and sealed <> 1;
+
 -- name: before
 -- Runs that are about to change, as they are.
 select id, workflow, state, lane from runs where id in (select value from json_each(?));

@@ -7,7 +7,7 @@ stopped_by, waiting
 
 -- name: page
 -- One page of runs, newest first. Each form of it is answered from one index, without a sort.
-select {row} from runs where {conditions} order by id desc limit ?
+select {row} from runs where {conditions} and id not in (select run from swept) order by id desc limit ?
 
 -- name: pages
 -- The newest of several pages.
@@ -37,11 +37,11 @@ id < ?
 
 -- name: run
 -- One run.
-select {row} from runs where id = ?;
+select {row} from runs where id = ? and id not in (select run from swept);
 
 -- name: run_by_prefix
 -- At most two of the runs whose ids lie within two bounds.
-select {row} from runs where id >= ? and id < ? limit 2;
+select {row} from runs where id >= ? and id < ? and id not in (select run from swept) limit 2;
 
 -- name: journal
 -- A run's appends in order.
@@ -78,10 +78,6 @@ select coalesce(max(seq), 0) from journal where run = ?;
 -- Parked places whose time has come, earliest first.
 select run, place, due from parked where due <= ? order by due, run, place limit ?;
 
--- name: next_due
--- When the earliest is due.
-select min(due) from parked where due is not null;
-
 -- name: waiting_for_child
 -- Places that wait for the end of a run.
 select run, place, due from parked where child = ? order by run, place;
@@ -93,3 +89,7 @@ select run, place, due from parked where callback = ? order by run, place;
 -- name: counts
 -- Runs by state, from an index alone.
 select state, count(*) from runs group by state;
+
+-- name: free
+-- Free pages of the file, and the bytes of each.
+select (select freelist_count from pragma_freelist_count), (select page_size from pragma_page_size);

@@ -65,3 +65,9 @@ async def state(store: Store, run: str) -> str:
     row = await store.get(run)
     assert row is not None
     return row.state
+
+
+async def next_due(store: Store) -> float | None:
+    """When the earliest parked place is due."""
+    earliest = await store.due(float("inf"), 1)
+    return earliest[0].due if earliest else None

@@ -10,7 +10,7 @@ from runner.errors import StoreError, StoreFencedError, StoreFormatError
 from runner.events import Ended, Started, Stored, encode
 from runner.ports import Blob, Due, Park, RunChange, RunFilter, Store
 from tests.contracts.store.conftest import Reopen
-from tests.contracts.store.made import admission, admit, append, claim, ended, parked, state
+from tests.contracts.store.made import admission, admit, append, claim, ended, next_due, parked, state
 
 Ask = Callable[[Store], Awaitable[Any]]
 
@@ -78,7 +78,7 @@ class TestAppend:
         ("ask", "answer"),
         [
             (lambda store: store.due(9.0, 9), [Due("run-1", "wait", 5.0)]),
-            (lambda store: store.next_due(), 5.0),
+            (next_due, 5.0),
             (lambda store: store.waiting_for(child="run-2"), [Due("run-1", "wait", 5.0)]),
             (lambda store: store.counts(), {"running": 1, "failed": 1}),
             (lambda store: store.blob("run-1", 7), b"big"),
@@ -107,7 +107,7 @@ class TestAppend:
         await store.append(append("run-1", 5, change=RunChange(state="running", error="second")))
 
         assert [(due.run, due.place) for due in await store.due(10.0, 10)] == [("run-1", "b")]
-        assert await store.next_due() == 7.0
+        assert await next_due(store) == 7.0
         row = await store.get("run-1")
         assert row is not None
         assert (row.error, row.waiting) == ("second", True)
@@ -142,7 +142,7 @@ class TestFence:
         assert [row.seq for row in await store.read("run-1")] == [1, 2]
         assert [row.seq for row in await store.read("run-2")] == [1, 2]
         assert await state(store, "run-1") == "running"
-        assert await store.next_due() is None
+        assert await next_due(store) is None
 
     async def test_an_old_boot_is_refused(self, reopen: Reopen) -> None:
         """Each opening has the next boot number, and appends, admissions and claims under an earlier one are refused."""
@@ -198,7 +198,7 @@ class TestSurvival:
 
         assert await store.find(RunFilter()) == rows
         assert await store.blob("run-1", 9) == b"big"
-        assert await store.next_due() == 7.0
+        assert await next_due(store) == 7.0
         assert await admit(store, "run-9", dedupe="k") == ["duplicate"]
         assert [run.run for run in await store.live()] == ["run-1"]
         assert await claim(store) == ["run-4"]

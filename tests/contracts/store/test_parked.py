@@ -2,7 +2,7 @@
 
 from runner.events import Parent
 from runner.ports import Due, Park, Store
-from tests.contracts.store.made import admit, append, ended, parked
+from tests.contracts.store.made import admit, append, ended, next_due, parked
 
 
 class TestTimers:
@@ -16,19 +16,19 @@ class TestTimers:
         assert await store.due(20.0, 10) == [Due("run-1", "early", 10.0), Due("run-2", "middle", 20.0)]
         assert await store.due(99.0, 1) == [Due("run-1", "early", 10.0)]
         assert await store.due(99.0, 0) == []
-        assert await store.next_due() == 10.0
+        assert await next_due(store) == 10.0
 
     async def test_a_place_is_parked_once(self, store: Store) -> None:
         """Parked again it waits for the later word, unparked it waits no more, and of its run only that place."""
         await admit(store, "run-1")
         await store.append(parked("run-1", 2, Park("a", 10.0), Park("b", 11.0)))
         await store.append(parked("run-1", 3, Park("a", 20.0)))
-        assert await store.next_due() == 11.0
+        assert await next_due(store) == 11.0
 
         await store.append(append("run-1", 4, unparks=("b", "never")))
 
         assert await store.due(99.0, 10) == [Due("run-1", "a", 20.0)]
-        assert await store.next_due() == 20.0
+        assert await next_due(store) == 20.0
 
     async def test_an_ended_run_waits_for_nothing(self, store: Store) -> None:
         """Its places are gone with the append that ends it."""
@@ -37,7 +37,7 @@ class TestTimers:
 
         await store.append(ended("run-1", 3, "cancelled"))
 
-        assert await store.next_due() is None
+        assert await next_due(store) is None
         assert await store.waiting_for(child="run-2") == []
 
 
@@ -49,15 +49,15 @@ class TestSignals:
         await store.append(
             parked("run-1", 2, Park("call[0]", None, child="child-1"), Park("call[1]", None, child="child-2"))
         )
-        assert await store.next_due() is None
+        assert await next_due(store) is None
         assert await store.waiting_for(child="child-1") == [Due("run-1", "call[0]")]
 
         await store.append(ended("child-1", 2, "failed"))
 
         assert await store.due(0.0, 10) == [Due("run-1", "call[0]", 0.0)]
-        assert await store.next_due() == 0.0
+        assert await next_due(store) == 0.0
         await store.append(parked("run-1", 3, Park("x", 50.0), unparks=("call[0]",)))
-        assert await store.next_due() == 50.0
+        assert await next_due(store) == 50.0
 
     async def test_a_child_that_has_ended_before_is_not_waited_for(self, store: Store) -> None:
         """Parked for a child that ended in the meantime, or in the same batch, the place is due at once."""

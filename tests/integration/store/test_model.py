@@ -21,7 +21,7 @@ from runner.ports import Append, Blob, Park, RunChange, RunFilter, Store
 from runner.store.memory import MemoryStore
 from runner.store.sqlite import SqliteStore, open_store
 from runner.testing import FakeClock
-from tests.contracts.store.made import admission, append, ended
+from tests.contracts.store.made import admission, append, ended, next_due
 
 WORKFLOWS = st.sampled_from(["a", "b"])
 PLACES = st.sampled_from(["x", "y", "z"])
@@ -197,6 +197,19 @@ class StoreMachine(RuleBasedStateMachine):
             if said is None:
                 self.seqs[made.run] = made.seq
 
+    @rule(before=st.sampled_from([150.0, 250.0, 350.0]))
+    def sweep(self, before: float) -> None:
+        """Delete what ended before a time, slice by slice."""
+
+        async def ask(store: Store) -> None:
+            after: str | None = ""
+            while after is not None:
+                after = (await store.sweep(before, after)).after
+            while await store.forget(before):
+                pass
+
+        self.both(ask)
+
     @invariant()
     def answers_are_the_same(self) -> None:
         """Lists, runs, journals, parked places, the last success: all that can be asked."""
@@ -207,7 +220,7 @@ class StoreMachine(RuleBasedStateMachine):
         """What a store answers to all questions."""
         answers: list[Any] = [await store.find(wanted) for wanted in FILTERS]
         answers += [await store.last(workflow) for workflow in ("a", "b")]
-        answers += [await store.due(5.0, 4), await store.next_due(), await store.live(), await store.counts()]
+        answers += [await store.due(5.0, 4), await next_due(store), await store.live(), await store.counts()]
         for run in list(self.seqs)[-2:]:
             answers += [await store.read(run), await answer(store.blob(run, 2)), await store.get(run)]
             answers.append(await store.waiting_for(child=run, callback=f"{run} x"))

@@ -217,6 +217,27 @@ class TestFormat:
             async with open_store(path):
                 pass
 
+    async def test_a_store_of_the_first_format_goes_on(self, tmp_path: Path) -> None:
+        """Its runs are listed, end and are deleted as those that come after; the copy has the format that it had."""
+        path, (first, *_) = tmp_path / "runs.db", migrations()
+        with closing(sqlite3.connect(path)) as old:
+            old.execute("pragma auto_vacuum = incremental")
+            old.executescript(first)
+            old.executescript(f"pragma application_id = {migrate.APPLICATION}; pragma user_version = 1")
+            old.executescript(
+                "insert into revisions values ('r', x'7b7d');"
+                "insert into runs (id, workflow, revision, state, accepted_at, trigger) values ('run-1', 'w', 'r', 'running', 1, '');"
+            )
+
+        async with open_store(path) as store:
+            await store.append(ended("run-1", 1, "failed"))
+            assert [row.state for row in await store.find(RunFilter())] == ["failed"]
+            assert (await store.sweep(9e9)).runs == 1
+            assert store.restored_at is None
+        with closing(sqlite3.connect(tmp_path / "runs.db.format-1.1")) as copy:
+            assert copy.execute("pragma user_version").fetchone() == (1,)
+            assert copy.execute("select state from runs").fetchall() == [("running",)]
+
     async def test_a_migration_that_fails_changes_nothing(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
