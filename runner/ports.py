@@ -23,7 +23,8 @@ from runner.definitions.model import Workflow
 from runner.definitions.specs import WrittenConfig
 from runner.errors import Problem
 from runner.events import AnyEvent
-from runner.expressions.labels import NO_LABELS, Labels
+from runner.expressions.labels import NO_LABELS, Labels, Names
+from runner.origins import Origin
 from runner.records import (
     Admission,
     Admitted,
@@ -80,11 +81,7 @@ class Call(Protocol):
         """Pages that an earlier attempt has journaled."""
 
     def leaving(self) -> None:
-        """
-        To be called when what may change something outside is about to be sent, and not for what changes nothing.
-
-        An attempt that is cut off after this has `effect: unknown`.
-        """
+        """What may change something outside is about to be sent: an attempt cut off after this is `effect: unknown`."""
 
     async def keep_page(self, page: Result) -> None:
         """Journal a page, so that a repeated attempt need not fetch it again."""
@@ -94,6 +91,12 @@ class Call(Protocol):
 
     def unseal(self, data: bytes) -> bytes:
         """What an attempt of this run sealed. Raises SecretError where the key is gone or the bytes were changed."""
+
+    async def bound(self, names: Names, data: Sequence[bytes] = ()) -> Mapping[str, Sequence[Origin]]:
+        """The origins of secrets that may go to these only: of `names`, and of those whose value stands in `data`."""
+
+    def sending(self, names: Names, to: Origin) -> None:
+        """To be told what was let go: people ask for which hosts a secret is used."""
 
 
 class Executor(Protocol):
@@ -258,9 +261,8 @@ class SecretSource(Protocol):
 
     async def resolve(self, names: frozenset[str], workflow: str) -> Mapping[str, str]:
         """
-        The values of all of `names`, for a run of `workflow`.
-
-        Raises SecretMissingError or SecretRefusedError, which name the secret.
+        The values of all of `names`, for a run of `workflow`. Raises SecretMissingError or SecretRefusedError, which
+        name the secret.
         """
 
 

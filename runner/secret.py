@@ -7,6 +7,8 @@ value back into a rendered config, and only an executor's last line calls `revea
 
 from typing import Any, NoReturn
 
+import msgspec
+
 
 class Secret:
     """
@@ -56,3 +58,14 @@ def reveal(value: Any) -> Any:
     if isinstance(value, list):
         return [reveal(item) for item in value]
     return value
+
+
+def names_in(value: Any) -> frozenset[str]:
+    """The names of every `Secret` in `value`: leaves of dicts, lists and models."""
+    if isinstance(value, Secret):
+        return value.names
+    if isinstance(value, dict):
+        return frozenset().union(*map(names_in, value.values()))
+    if isinstance(value, list | tuple):
+        return frozenset().union(*map(names_in, value))
+    return names_in(msgspec.structs.asdict(value)) if isinstance(value, msgspec.Struct) else frozenset()

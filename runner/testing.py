@@ -2,17 +2,21 @@
 Fakes for tests of Runner and of what people build on it: product code, so that users may use them too.
 
     FakeClock ── sleep(5) ──► waits …            advance(5) ──► wakes who is due, the earliest first
+    FakeDestinations ──► secrets that are bound to origins, without a vault
 
 Nothing of the daemon imports this module. A fake keeps its port's whole contract and adds what a test needs to drive
 it.
 """
 
 import heapq
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Final
 
 import anyio
 from anyio.lowlevel import checkpoint
+
+from runner.origins import Origin
 
 TURNS: Final = 10
 """Turns of the event loop that a woken sleeper gets before the clock moves on."""
@@ -94,3 +98,19 @@ class FakeClock:
     def _move_to(self, monotonic: float) -> None:
         self._wall += monotonic - self._monotonic
         self._monotonic = monotonic
+
+
+class FakeDestinations:
+    """Where secrets may go: `origins` of the bound ones by name. `went` holds each name and origin that was sent."""
+
+    def __init__(self, origins: Mapping[str, Sequence[Origin]] | None = None) -> None:
+        self.origins = dict(origins or {})
+        self.went: list[tuple[str, str]] = []
+
+    async def bound(self, names: frozenset[str], data: Sequence[bytes] = ()) -> Mapping[str, Sequence[Origin]]:  # noqa: ARG002  it knows no values
+        """Those of `names` that are bound."""
+        return {name: self.origins[name] for name in sorted(names & self.origins.keys())}
+
+    def sent(self, names: frozenset[str], to: Origin) -> None:
+        """Kept in `went`."""
+        self.went += [(name, str(to)) for name in sorted(names)]

@@ -29,6 +29,7 @@ from runner.expressions.labels import Labelled
 from runner.ports import ExecutorLimits, RunRow
 from runner.redaction import Redactor
 from runner.store.memory import MemoryStore
+from runner.testing import FakeDestinations
 from tests.conftest import OpenServer
 from tests.services.http_server import HttpServer
 from tests.unit.engine.harness import Callbacks, Events, FakeResolver, FakeSealer
@@ -86,6 +87,7 @@ async def house(http_server: OpenServer, tmp_path: Path, monkeypatch: pytest.Mon
             clock=clock,
             store=MemoryStore(clock=clock),
             resolver=resolver,
+            destinations=FakeDestinations(),
             sealer=FakeSealer(),
             redactor=Redactor(),
             sink=Events(),

@@ -27,12 +27,14 @@ from runner.engine.services import Services
 from runner.executors import action_types
 from runner.ports import ActionType, Executor, ExecutorLimits, Sealer, Store
 from runner.redaction import Redactor
+from runner.secrets.destinations import Destinations
 from runner.secrets.environment import Environment
 from runner.secrets.keys import parse
 from runner.secrets.masking import Masking
 from runner.secrets.master_key import read_master_key
 from runner.secrets.resolver import Resolver
 from runner.secrets.sealer import open_sealer
+from runner.secrets.seen import Sightings, open_seen, seen_path
 from runner.secrets.vault import Vault, open_vault
 from runner.settings import Settings
 from runner.store.sqlite import open_store
@@ -47,6 +49,8 @@ class Confidential(NamedTuple):
     vault: Vault | None
     resolver: Resolver
     sealer: Sealer
+    destinations: Destinations
+    seen: Sightings
 
 
 class Engine(NamedTuple):
@@ -93,10 +97,12 @@ async def open_confidential(
         if text is not None:
             opening = open_vault(settings.sqlite.path, parse(text.reveal()), clock=clock)
             vault = await stack.enter_async_context(opening)
+        seen = await stack.enter_async_context(open_seen(seen_path(settings.sqlite.path), clock))
         masking = Masking(redactor, vault, environment)
         await masking.start()
         sealer = await open_sealer(key_path, vault)
-        yield Confidential(redactor, vault, Resolver(vault, environment, masking), sealer)
+        resolver = Resolver(vault, environment, masking, seen)
+        yield Confidential(redactor, vault, resolver, sealer, Destinations(vault, seen), seen)
 
 
 @asynccontextmanager
@@ -114,7 +120,9 @@ async def open_executors(
         own_ports=tuple(own_ports),
         file_roots=tuple(_resolved(settings.files.allow)),
         retention=settings.runs.retention,
-        own_files=tuple(map(str, (*files, settings.sqlite.key_path, kept_path(settings)))),
+        own_files=tuple(
+            map(str, (*files, settings.sqlite.key_path, kept_path(settings), seen_path(settings.sqlite.path)))
+        ),
     )
     async with AsyncExitStack() as stack:
         yield {name: await stack.enter_async_context(kind.open(limits)) for name, kind in types.items()}
@@ -151,6 +159,7 @@ async def open_engine(
             clock=clock,
             store=store,
             resolver=confidential.resolver,
+            destinations=confidential.destinations,
             sealer=confidential.sealer,
             redactor=confidential.redactor,
             sink=Sink(news, log.get("runner.runs")),

@@ -9,7 +9,7 @@ and only a cancellation goes on upward.
 """
 
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import anyio
@@ -22,11 +22,12 @@ from runner.engine.failures import action_error
 from runner.engine.plan import ActionPlan
 from runner.engine.recorder import Recorder
 from runner.engine.retry import delay, may_retry
-from runner.engine.services import Services
+from runner.engine.services import Destinations, Services
 from runner.engine.state import Node, Run
 from runner.errors import ActionError, PermanentError, TemporaryError
 from runner.events import Finished
-from runner.expressions.labels import NO_LABELS, Labelled, Labels, Path, wrap
+from runner.expressions.labels import NO_LABELS, Labelled, Labels, Names, Path, wrap
+from runner.origins import Origin
 from runner.ports import Result, Sealer
 
 SENSITIVE: Final = frozenset({"sensitive"})
@@ -40,10 +41,11 @@ class AttemptCall:
     """The `Call` of `runner.ports` for one attempt."""
 
     __slots__ = (
-        "_generation", "_keep", "_sealer", "attempt", "keyed", "left", "pages", "place", "run", "timeout", "workflow",
+        "_destinations", "_generation", "_keep", "_sealer", "attempt", "keyed", "left", "pages", "place", "run",
+        "timeout", "workflow",
     )  # fmt: skip
 
-    def __init__(self, node: Node, run: Run, sealer: Sealer, pages: Sequence[Result], keep: KeepPage) -> None:
+    def __init__(self, node: Node, run: Run, services: Services, pages: Sequence[Result], keep: KeepPage) -> None:
         self.run = run.id
         self.workflow = run.plan.workflow.name
         self.place = node.place
@@ -53,7 +55,8 @@ class AttemptCall:
         self.left = False
         self.keyed = False
         self._generation = run.generation
-        self._sealer = sealer
+        self._sealer: Sealer = services.sealer
+        self._destinations: Destinations = services.destinations
         self._keep = keep
 
     def idempotency_key(self, page: int = 0) -> str:
@@ -76,6 +79,14 @@ class AttemptCall:
     def unseal(self, data: bytes) -> bytes:
         """What an attempt of this run sealed."""
         return self._sealer.open(self.run, data)
+
+    async def bound(self, names: Names, data: Sequence[bytes] = ()) -> Mapping[str, Sequence[Origin]]:
+        """Which secrets may go to some origins only."""
+        return await self._destinations.bound(names, data)
+
+    def sending(self, names: Names, to: Origin) -> None:
+        """What was let go."""
+        self._destinations.sent(names, to)
 
 
 async def carry_out(

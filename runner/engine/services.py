@@ -4,7 +4,7 @@ What the engine was given by the composition root, handed on as one value.
 Nothing in here is looked up anywhere else: no globals, no registry.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -12,6 +12,8 @@ import msgspec
 from runner.clock import Clock
 from runner.engine.context import Callbacks, Resolver, RunRedactor
 from runner.engine.limits import EngineLimits
+from runner.expressions.labels import Names
+from runner.origins import Origin
 from runner.ports import ActionType, EventSink, Executor, Redactor, Sealer, Store
 
 
@@ -22,12 +24,23 @@ class RedactorFamily(Redactor, Protocol):
         """Masks all that its parent masks."""
 
 
+class Destinations(Protocol):
+    """Knows where secrets may be sent, and remembers where they were."""
+
+    async def bound(self, names: Names, data: Sequence[bytes]) -> Mapping[str, Sequence[Origin]]:
+        """The secrets among `names`, or with a value in `data`, that are bound to origins. Raises SecretError."""
+
+    def sent(self, names: Names, to: Origin) -> None:
+        """Something made of these secrets is on its way to there."""
+
+
 class Services(msgspec.Struct, frozen=True, kw_only=True):
-    """Clock, store, secrets, executors and bounds."""
+    """Clock, store, secrets and where they may go, executors and bounds."""
 
     clock: Clock
     store: Store
     resolver: Resolver
+    destinations: Destinations
     sealer: Sealer
     redactor: RedactorFamily
     sink: EventSink

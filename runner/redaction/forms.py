@@ -41,7 +41,12 @@ _URL_SAFE: Final = ("", "/", "!'()*~", "!$&'()*+,;=:@/~")
 
 def forms(value: str) -> frozenset[bytes]:
     """Every byte string that stands for `value` or a telling part of it; those too short or too common are left out."""
-    return frozenset(form for part in parts(value) for form in _encoded(part) if is_telling(form))
+    return frozenset().union(*map(encodings, parts(value)))
+
+
+def encodings(part: str) -> frozenset[bytes]:
+    """Every byte string that one text as a whole may be written as; those too short or too common are left out."""
+    return frozenset(form for form in _encoded(part) if is_telling(form))
 
 
 def is_telling(form: bytes) -> bool:

@@ -16,6 +16,7 @@ from runner.expressions.labels import Labelled, whole
 from runner.ports import SecretSource
 from runner.secrets.environment import Environment
 from runner.secrets.masking import Masking, shown
+from runner.secrets.seen import Sightings
 
 Found = Mapping[tuple[str, str], Labelled]
 
@@ -26,10 +27,13 @@ _WHERE: Final = "[dashboard] master_key or RUNNERD_DASHBOARD_MASTER_KEY."
 class Resolver:
     """What `$secret` and `$env` mean. `secrets` is None where the daemon runs without a master key."""
 
-    def __init__(self, secrets: SecretSource | None, environment: Environment, masking: Masking) -> None:
+    def __init__(
+        self, secrets: SecretSource | None, environment: Environment, masking: Masking, seen: Sightings
+    ) -> None:
         self._secrets = secrets
         self._environment = environment
         self._masking = masking
+        self._seen = seen
 
     async def resolve(self, secrets: frozenset[str], env: frozenset[str], workflow: str) -> Found:
         """
@@ -41,6 +45,7 @@ class Resolver:
         if secrets:
             values = await self._source(secrets).resolve(secrets, workflow)
             await self._masking.update()
+            self._seen.resolved(secrets)
             found.update((("secret", name), whole(value, frozenset({name}))) for name, value in values.items())
         if env:
             for name, variable in (await self._environment.resolve(env)).items():

@@ -1,7 +1,8 @@
 """
-One request and its answer: refused hosts, authentication, redirects, the body under its bound, what was expected.
+One request and its answer: refused hosts, secrets that may not leave, authentication, redirects, the body under its
+bound, what was expected.
 
-    Outgoing ──► [authorize] ──► open ──► 401? once more ──► redirect? again ──► read ──► Result, or an ActionError
+    Outgoing ──► [authorize] ──► may it leave? ──► open ──► 401? once more ──► redirect? again ──► read ──► Result
 
 `runner.executors.http.executor` makes one `Exchange` for an attempt and calls `fetch` for each page. Connections are
 given back or dropped here whatever happens.
@@ -11,9 +12,10 @@ from typing import Any, Final, Protocol
 
 from runner.errors import ActionError, ExpressionError, PermanentError
 from runner.executors import addresses
-from runner.executors.http import failures, incoming, labels, media, redirects
+from runner.executors.http import departure, failures, incoming, labels, media, redirects
 from runner.executors.http.auth.flow import Flow
 from runner.executors.http.config import Expect
+from runner.executors.http.departure import Departing
 from runner.executors.http.incoming import EncodingError, Incoming, TooLargeError
 from runner.executors.http.outgoing import Outgoing
 from runner.executors.http.transport import Route
@@ -33,7 +35,7 @@ class Transport(Protocol):
         """Send it and wait for status and headers. Raises ActionError."""
 
 
-class Leaving(Protocol):
+class Leaving(Departing, Protocol):
     """The part of a `Call` that an exchange needs."""
 
     def leaving(self) -> None:
@@ -113,6 +115,7 @@ class Exchange:
     async def _opened(self, request: Outgoing) -> Incoming:
         if self._route.proxy is not None and (why := addresses.refused_host(request.target.host, self._limits)):
             raise PermanentError(f"{request.name} leads to {why}", kind="refused", effect=request.before)
+        await departure.check(request, self._route, self._call)
         if not request.safe:
             self._call.leaving()
         return await self._transport.open(request, self._route)

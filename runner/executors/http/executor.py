@@ -27,7 +27,7 @@ from runner.executors.http.target import TargetError
 from runner.executors.http.tls import Trust, Wanted
 from runner.executors.http.transport import Http1, Route, open_http1
 from runner.ports import Call, ExecutorLimits, Result, TokenCache
-from runner.secret import reveal
+from runner.secret import names_in, reveal
 
 
 class HttpExecutor:
@@ -60,7 +60,7 @@ class HttpExecutor:
             self._limits,
             expect=config.expect or SUCCESS,
             follow=config.follow_redirects,
-            flow=choose.flow(config.auth, request.user, self._tokens, self._sender(route)),
+            flow=choose.flow(config.auth, request.user, self._tokens, self._sender(route, call)),
             most=self._limits.max_response_size if config.max_response_size is None else config.max_response_size,
             now=self._clock.wall(),
         )
@@ -78,14 +78,15 @@ class HttpExecutor:
             return Route(tls)
         proxy = outgoing.locate(reveal(config.proxy), "proxy")
         user = outgoing.user_of(proxy.user)
-        return Route(tls, proxy._replace(user="", path="/", query=""), None if user is None else basic(*user))
+        authorization = None if user is None else basic(*user)
+        return Route(tls, proxy._replace(user="", path="/", query=""), authorization, names_in(config.proxy))
 
-    def _sender(self, route: Route) -> Send:
+    def _sender(self, route: Route, call: Call) -> Send:
         """Sends token requests: HTTP/1.1 on the action's route, nothing followed; only 2xx is good."""
 
         async def send(request: Outgoing) -> Result:
             exchange = Exchange(
-                self._http1, route, _Quiet(), self._limits, follow=False, most=1_000_000, now=self._clock.wall()
+                self._http1, route, _Quiet(call), self._limits, follow=False, most=1_000_000, now=self._clock.wall()
             )
             return (await exchange.fetch(request))[0]
 
@@ -94,6 +95,10 @@ class HttpExecutor:
 
 class _Quiet:
     """Stands for the call where a token is asked for: that changes nothing which an attempt has to answer for."""
+
+    def __init__(self, call: Call) -> None:
+        self.bound = call.bound
+        self.sending = call.sending
 
     def leaving(self) -> None:
         """Nothing to tell."""

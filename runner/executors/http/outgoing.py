@@ -22,8 +22,8 @@ from runner.executors.http.config import HttpConfig
 from runner.executors.http.headers import Fields
 from runner.executors.http.scalars import FieldError
 from runner.executors.http.target import Target, TargetError
-from runner.expressions.labels import masked_text
-from runner.secret import Secret, reveal
+from runner.expressions.labels import Names, masked_text
+from runner.secret import Secret, names_in, reveal
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """Methods that change nothing at the server (RFC 9110 §9.2.1)."""
@@ -41,8 +41,9 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     A request in the clear. `peer` is how messages name where it goes: host and port, or the secret that the URL came
     from.
 
-    `secret`: something in it came from a secret, so it may not leave its origin. `before` is what requests that led
-    to this one (redirects) have done outside already. `user` is the URL's `user:password` in the clear, or None.
+    `secret`: something in it came from a secret, so it may not leave its origin; `names` are those secrets. `before` is
+    what requests that led to this one (redirects) have done outside already. `user` is the URL's `user:password` in the
+    clear, or None.
     """
 
     method: str
@@ -51,6 +52,7 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     content: bytes | None
     peer: str
     secret: bool
+    names: Names = frozenset()
     user: tuple[str, str] | None = None
     before: Effect = "none"
 
@@ -111,6 +113,7 @@ def build(config: HttpConfig, content: Content | None, idempotency_key: str) -> 
         fields.append(("Content-Type", content[1]))
     if method not in SAFE and "idempotency-key" not in given:
         fields.append(("Idempotency-Key", idempotency_key))
+    names = _names_of(config)
     if where.user and (config.auth is not None or "authorization" in given):
         raise FieldError("url: names a user, and so do auth or headers.Authorization; expected one of them")
     return Outgoing(
@@ -119,7 +122,8 @@ def build(config: HttpConfig, content: Content | None, idempotency_key: str) -> 
         headers=fields,
         content=None if content is None else content[0],
         peer=peer(config.url, where),
-        secret=bool(where.user) or config.auth is not None or _carries_secret(config),
+        secret=bool(where.user) or config.auth is not None or bool(names),
+        names=names,
         user=user_of(where.user),
     )
 
@@ -156,18 +160,12 @@ def peer(url: Any, where: Target) -> str:
     return masked_text(url.names) if isinstance(url, Secret) else where.authority
 
 
-def holds_secret(value: Any) -> bool:
-    """Whether any leaf is a `Secret`."""
-    if isinstance(value, dict):
-        return any(map(holds_secret, value.values()))
-    if isinstance(value, list):
-        return any(map(holds_secret, value))
-    return isinstance(value, Secret)
-
-
-def _carries_secret(config: HttpConfig) -> bool:
-    parts = (config.url, config.query, config.headers, config.body, config.form, config.multipart)
-    return any(holds_secret(part) for part in parts if part)
+def _names_of(config: HttpConfig) -> Names:
+    """Those that reach the server, if only as a signature: what is traded for a token goes to the token's server."""
+    parts = [config.url, config.query, config.headers, config.body, config.form, config.multipart]
+    if config.auth is not None:
+        parts += [config.auth.basic, config.auth.digest, config.auth.bearer, config.auth.aws]
+    return names_in(parts)
 
 
 def user_of(text: str) -> tuple[str, str] | None:

@@ -56,12 +56,13 @@ def _request(own: Outgoing, before: Result | None) -> Outgoing:
         return own
     following, labels = before.value["next"], before.labels
     target = parse(following["url"]) if following["url"] is not None else own.target
-    secret = own.secret or bool(names_of(below(labels, "next")))
+    names = names_of(below(labels, "next"))
+    secret = own.secret or bool(names)
     if target.origin != own.target.origin and secret:
         message = f"{own.name}: its next page is at another origin, where a request that carries a secret does not go"
         raise PermanentError(message, kind="refused", effect=own.done)
     target = with_query(target, query_pairs(following["query"]))
-    return msgspec.structs.replace(own.moved(target), secret=secret)
+    return msgspec.structs.replace(own.moved(target), secret=secret, names=own.names | names)
 
 
 def _page(paginate: Paginate, answer: Result, last: Outgoing, request: Outgoing) -> Result:

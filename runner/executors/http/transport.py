@@ -30,6 +30,7 @@ from runner.executors.http.headers import MAX_SIZE, Fields
 from runner.executors.http.incoming import Incoming, decoded, folded
 from runner.executors.http.outgoing import Outgoing
 from runner.executors.http.target import Target
+from runner.expressions.labels import Names
 from runner.ports import ExecutorLimits
 
 CONNECTIONS: Final = 1000
@@ -46,11 +47,15 @@ _SYN_RETRIES: Final = 4
 
 
 class Route(NamedTuple):
-    """How a request gets there: the TLS context, and the proxy with its `Proxy-Authorization`, if any."""
+    """
+    How a request gets there: the TLS context, and the proxy with its `Proxy-Authorization`, if any. `proxy_names` are
+    the secrets that the proxy's address was made of.
+    """
 
     tls: ssl.SSLContext
     proxy: Target | None = None
     proxy_authorization: str | None = None
+    proxy_names: Names = frozenset()
 
 
 class Http1:

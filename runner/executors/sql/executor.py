@@ -19,6 +19,7 @@ from typing import Any, Final
 import anyio
 
 from runner.errors import ActionError, Effect, PermanentError, TemporaryError
+from runner.executors.sql import departure
 from runner.executors.sql.config import SqlConfig
 from runner.executors.sql.connection_string import Dialect, Target, parse
 from runner.executors.sql.driver import Answer, Bounds, Driver, Session, StaleStatementError
@@ -72,6 +73,7 @@ class SqlExecutor:
         """One attempt. Raises TemporaryError and PermanentError."""
         target, text = _target(config)
         queries = self._queries(config, target.dialect)
+        await departure.check(target, config, queries, call)
         pool = self._pools.of(text, lambda: self._drivers[target.dialect].connector(target, self._limits))
         _check_transaction(config, queries, target, pool)
         bounds = Bounds(config.max_rows or self._limits.max_rows, self._limits.max_response_size)

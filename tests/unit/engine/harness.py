@@ -20,6 +20,7 @@ from runner.events import AnyEvent
 from runner.expressions.labels import Labelled, whole
 from runner.redaction import Redactor
 from runner.store.memory import MemoryStore
+from runner.testing import FakeDestinations
 from tests.unit.engine.fakes import Answer, Work, action_type
 
 
@@ -149,6 +150,7 @@ async def open_engine(
         clock=clock,
         store=store,
         resolver=resolver,
+        destinations=FakeDestinations(),
         sealer=FakeSealer(),
         redactor=redactor,
         sink=events,

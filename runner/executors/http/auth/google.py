@@ -15,7 +15,7 @@ from runner.executors.http.auth.tokens import Tokens
 from runner.executors.http.config import Google
 from runner.executors.http.scalars import FieldError
 from runner.ports import Token
-from runner.secret import Secret, reveal
+from runner.secret import Secret, names_in, reveal
 
 _LIFE: Final = 3600
 """Seconds; the longest that Google takes."""
@@ -53,6 +53,7 @@ def _ask(config: Google, account: dict[str, Any], now: float, _last: Token | Non
         kind="google",
         form={"grant_type": _GRANT, "assertion": assertion},
         answer="access_token" if config.scopes else "id_token",
+        names=names_in(config),
     )
 
 

@@ -19,6 +19,7 @@ from runner.errors import ActionError, PermanentError
 from runner.executors.http.auth.tokens import Tokens
 from runner.executors.http.headers import Fields
 from runner.executors.http.outgoing import Outgoing, locate, peer
+from runner.expressions.labels import Names
 from runner.ports import Result, Token
 from runner.secret import Secret, reveal
 
@@ -45,13 +46,17 @@ _NAMES: Final = frozenset({"token"})
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """One request for a token. `answer` names the field that holds it; `kind` is the key in the file (`oauth2`)."""
+    """
+    One request for a token. `answer` names the field that holds it; `kind` is the key in the file (`oauth2`); `names`
+    are the secrets that it was made of.
+    """
 
     url: Any
     kind: str
     form: dict[str, str]
     authorization: str | None = None
     answer: str = "access_token"
+    names: Names = frozenset()
 
     def request(self) -> Outgoing:
         """As it is sent. Raises FieldError."""
@@ -66,6 +71,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
             content=urlencode(self.form).encode(),
             peer=peer(self.url, where),
             secret=True,
+            names=self.names,
         )
 
 

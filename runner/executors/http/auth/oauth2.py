@@ -14,7 +14,7 @@ from runner.executors.http.auth.tokens import Tokens
 from runner.executors.http.config import OAuth2
 from runner.executors.http.scalars import pairs
 from runner.ports import Token
-from runner.secret import reveal
+from runner.secret import names_in, reveal
 
 
 def flow(config: OAuth2, tokens: Tokens, send: Send) -> TokenFlow:
@@ -42,7 +42,7 @@ def _ask(config: OAuth2, params: dict[str, str], last: Token | None) -> Ask:
         form["client_id"] = client
         if secret is not None:
             form["client_secret"] = secret
-    return Ask(url=config.token_url, kind="oauth2", form=form, authorization=authorization)
+    return Ask(url=config.token_url, kind="oauth2", form=form, authorization=authorization, names=names_in(config))
 
 
 def _grant(config: OAuth2, last: Token | None) -> dict[str, Any]:

@@ -16,12 +16,15 @@ import trustme
 from aiohttp import web
 
 from runner.definitions.fields import decode
+from runner.engine.services import Destinations
 from runner.executors.http import HttpConfig, HttpExecutor
 from runner.expressions.labels import Labelled, wrap
 from runner.expressions.scope import MappingScope
 from runner.expressions.template import LeafKind, compile_template
+from runner.origins import Origin
 from runner.ports import Result
 from runner.secret import Secret
+from runner.testing import FakeDestinations
 from tests.services.http_server import Handler
 
 CANARY = "canary-7f3a9b-secret"
@@ -44,6 +47,15 @@ class FakeCall:
     kept: Sequence[Result] = ()
     pages_kept: list[Result] = field(default_factory=list)
     left: int = 0
+    destinations: Destinations = field(default_factory=FakeDestinations)
+
+    async def bound(self, names: frozenset[str], data: Sequence[bytes] = ()) -> Mapping[str, Sequence[Origin]]:
+        """As the test has bound them."""
+        return await self.destinations.bound(names, data)
+
+    def sending(self, names: frozenset[str], to: Origin) -> None:
+        """Remembered."""
+        self.destinations.sent(names, to)
 
     def idempotency_key(self, page: int = 0) -> str:
         """The same for the same page."""

@@ -14,14 +14,17 @@ import anyio
 import pytest
 
 from runner.definitions.fields import decode
+from runner.engine.services import Destinations
 from runner.executors.sql.config import SqlConfig
 from runner.executors.sql.executor import SqlExecutor, open_sql
 from runner.expressions.labels import Labelled, whole, wrap
 from runner.expressions.scope import MappingScope
 from runner.expressions.template import LeafKind, compile_template
+from runner.origins import Origin
 from runner.ports import ExecutorLimits, Result
 from runner.secrets.ring import Ring
 from runner.secrets.sealer import RunSealer
+from runner.testing import FakeDestinations
 
 _RING = Ring({b"key1": b"k" * 32}, b"i" * 32)
 SEALER = RunSealer(lambda: _RING)
@@ -41,6 +44,15 @@ class FakeCall:
     timeout: float | None = None
     left: int = 0
     pages: Sequence[Result] = field(default_factory=list)
+    destinations: Destinations = field(default_factory=FakeDestinations)
+
+    async def bound(self, names: frozenset[str], data: Sequence[bytes] = ()) -> Mapping[str, Sequence[Origin]]:
+        """As the test has bound them."""
+        return await self.destinations.bound(names, data)
+
+    def sending(self, names: frozenset[str], to: Origin) -> None:
+        """Remembered."""
+        self.destinations.sent(names, to)
 
     def leaving(self) -> None:
         self.left += 1
