@@ -4,13 +4,14 @@ All seams of Runner on one page: who needs what from whom, one reason to change 
     engine ──► Executor      carries out actions of one type            runner.executors
            ──► Journal       a run's events, appended under a fence     runner.store
            ──► Runs          admission, claims, lookups, wake-ups       runner.store
+           ──► Firings       schedules, pauses, ends of runs            runner.store
            ──► SecretSource  what `$secret` and `$env` resolve to       runner.secrets
            ──► Sealer        a value kept for later under a run's key   runner.secrets
            ──► EventSink     live news for whoever watches              runner.daemon
     vault  ──► VaultRows     its rows, whatever file they lie in        runner.secrets
 
-A port is a `Protocol` or a frozen value; nothing in here does anything. The values of a store stand in
-`runner.records` and are named here too.
+A port is a `Protocol` or a frozen value; nothing in here does anything. The values that cross the seams stand in
+`runner.records` (store) and `runner.exchanged` (executors) and are named here too.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +24,8 @@ from runner.definitions.model import Workflow
 from runner.definitions.specs import WrittenConfig
 from runner.errors import Problem
 from runner.events import AnyEvent
-from runner.expressions.labels import NO_LABELS, Labels, Names
+from runner.exchanged import ExecutorLimits, Result, Token
+from runner.expressions.labels import Names
 from runner.origins import Origin
 from runner.records import (
     Admission,
@@ -33,34 +35,26 @@ from runner.records import (
     Claimed,
     Due,
     Durable,
+    Ending,
+    Firing,
+    FiringRow,
     JournalRow,
     Last,
     Park,
+    Paused,
     RunChange,
     RunFilter,
     RunRow,
     Sizes,
     Swept,
 )
-from runner.secret import Secret
 
 __all__ = [
     "ActionType", "Admission", "Admitted", "Append", "Blob", "Call", "Claimed", "ConfigCheck", "Due", "Durable",
-    "EventSink", "Executor", "ExecutorLimits", "Journal", "JournalRow", "Last", "OpenExecutor", "Park", "Redactor",
-    "Result", "RunChange", "RunFilter", "RunRow", "Runs", "Sealer", "SecretSource", "Sizes", "Store", "Swept", "Token",
-    "TokenCache", "Upkeep", "WrittenConfig",
+    "Ending", "EventSink", "Executor", "ExecutorLimits", "Firing", "FiringRow", "Firings", "Journal", "JournalRow",
+    "Last", "OpenExecutor", "Park", "Paused", "Redactor", "Result", "RunChange", "RunFilter", "RunRow", "Runs",
+    "Sealer", "SecretSource", "Sizes", "Store", "Swept", "Token", "TokenCache", "Upkeep", "WrittenConfig",
 ]  # fmt: skip
-
-# --------------------------------------------------------------------------------------------------------- executors
-
-
-class Result(msgspec.Struct, frozen=True):
-    """
-    What an attempt got: a JSON value, and labels for the parts that are secret though no vault knows them (tokens).
-    """
-
-    value: Any
-    labels: Labels = NO_LABELS
 
 
 class Call(Protocol):
@@ -132,16 +126,8 @@ class ConfigCheck(Protocol):
 class OpenExecutor(Protocol):
     """Opens an executor."""
 
-    def __call__(self, limits: "ExecutorLimits") -> AbstractAsyncContextManager[Executor]:
+    def __call__(self, limits: ExecutorLimits) -> AbstractAsyncContextManager[Executor]:
         """Pools and clients live inside the block."""
-
-
-class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """A token that Runner was given: good until `expires_at` (wall seconds), renewed by `refresh` if it is rotated."""
-
-    access: Secret
-    expires_at: float
-    refresh: Secret | None = None
 
 
 class TokenCache(Protocol):
@@ -152,26 +138,6 @@ class TokenCache(Protocol):
 
     async def keep(self, key: str, token: Token) -> None:
         """Keep it instead of the one before. When this returns it is kept."""
-
-
-class ExecutorLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings that executors need, as plain values. Sizes in bytes."""
-
-    max_response_size: int = 10_000_000
-    max_rows: int = 10_000
-    allow_private_networks: bool = True
-    allow_metadata: bool = False
-    own_ports: tuple[int, ...] = ()
-    """Runner's own ports on this machine, which no action may call with a `Host` of the dashboard."""
-    file_roots: tuple[str, ...] = ()
-    """Folders that `sqlite://` paths, certificates and CA files may lie in (resolved)."""
-    own_files: tuple[str, ...] = ()
-    """The daemon's own files, refused by inode."""
-    retention: float = 30 * 86400.0
-    """Seconds that a run may be carried on after it ended: what an executor keeps for its attempts lives longer."""
-
-
-# ------------------------------------------------------------------------------------------------------------- store
 
 
 class Journal(Protocol):
@@ -240,6 +206,40 @@ class Upkeep(Protocol):
         """What the store takes of the disk."""
 
 
+class Firings(Protocol):
+    """What schedules and `run` triggers remember. Work raises StoreDegradedError while the disk refuses."""
+
+    async def marks(self) -> Mapping[tuple[str, str], float]:
+        """How far each schedule (workflow, trigger) was decided: what is scheduled later is still to be made."""
+
+    async def begin(self, firing: Firing) -> None:
+        """A schedule that was not known begins: nothing up to this time is to be made."""
+
+    async def record(self, row: FiringRow) -> None:
+        """A scheduled time that started no run is decided."""
+
+    async def recent(self, workflow: str, most: int) -> Sequence[FiringRow]:
+        """What became of the last firings, newest first."""
+
+    async def pause(self, workflow: str, by: str) -> None:
+        """Its triggers fire no more, until `resume`."""
+
+    async def resume(self, workflow: str) -> None:
+        """Its triggers fire again."""
+
+    async def paused(self) -> Mapping[str, Paused]:
+        """Workflows whose triggers are paused, by name."""
+
+    def watch_endings(self, *, watched: bool) -> None:
+        """Whether ends of runs are kept from now on, in the transaction of the end."""
+
+    async def endings(self, most: int) -> Sequence[Ending]:
+        """Kept ends, oldest first."""
+
+    async def forget(self, number: int) -> None:
+        """All ends up to this one were told."""
+
+
 class Store(Journal, Runs, Upkeep, Protocol):
     """What a store is to those who put things together. `restored_at`: since when it stands for another (`restore`)."""
 
@@ -249,11 +249,12 @@ class Store(Journal, Runs, Upkeep, Protocol):
     restored_at: float | None
 
     @property
+    def firings(self) -> Firings:
+        """Schedules, and ends that `run` triggers wait for."""
+
+    @property
     def degraded(self) -> bool:
         """The disk refuses to write: nothing new starts."""
-
-
-# ----------------------------------------------------------------------------------------------------------- secrets
 
 
 class SecretSource(Protocol):

@@ -100,6 +100,48 @@ class JournalRow(msgspec.Struct, frozen=True):
     events: tuple[AnyEvent, ...]
 
 
+class Firing(msgspec.Struct, frozen=True):
+    """A scheduled time of one trigger: unique, whatever the clock does. `trigger` is the trigger's identity."""
+
+    workflow: str
+    trigger: str
+    scheduled_at: float
+
+
+class FiringRow(msgspec.Struct, frozen=True):
+    """
+    What became of a firing, decided at `at`. `missed`: `count` times up to this one were not made (`catch_up`).
+    """
+
+    workflow: str
+    trigger: str
+    scheduled_at: float
+    at: float
+    outcome: Literal["fired", "ignored", "refused", "missed"]
+    run: str | None = None
+    message: str = ""
+    count: int = 1
+
+
+class Paused(msgspec.Struct, frozen=True):
+    """Since when a workflow's triggers are paused, and by whom."""
+
+    at: float
+    by: str
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """
+    A run that ended, for `run` triggers. `failures`: failed runs of the workflow in a row before it.
+    """
+
+    number: int
+    run: str
+    workflow: str
+    state: str
+    failures: int
+
+
 class Admission(msgspec.Struct, frozen=True, kw_only=True):
     """A run that asks to be accepted. `first` is its first append (seq 1, with `Accepted`)."""
 
@@ -119,6 +161,8 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     when_full: Literal["queue", "skip", "cancel_running"] = "queue"
     dedupe: str | None = None
     dedupe_until: float | None = None
+    firing: Firing | None = None
+    """The firing of a schedule that starts the run: recorded with it, and a duplicate where it was decided before."""
     start: bool = True
     """False: admit as queued whatever room there is (the dispatcher has no free slot)."""
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from runner.ports import Admission, Admitted, Claimed
+from runner.records import FiringRow
 from runner.store.admission import Decision, Lane, decide, joined, lane_of
 from runner.store.appends import Appends
 from runner.store.fence import old_boot
@@ -34,12 +35,15 @@ class Admissions:
         """Decide over each, in order, and write what was accepted."""
         ids = listed(asked.run for asked in batch)
         known = {run for (run,) in connection.execute(self._sql["known_runs"], (ids,))}
+        fired = self._appends.firings.known(connection, (asked.firing for asked in batch if asked.firing is not None))
         accepted: list[tuple[Admission, Decision]] = []
         answers: list[Admitted] = []
         lanes: dict[str, Lane] = {}
         firsts: dict[tuple[str, str], tuple[str, float | None]] = {}
         for asked in batch:
             first = asked.run if asked.run in known else self._first(connection, asked, firsts)
+            if first is None and asked.firing is not None:
+                first = fired.get(asked.firing)
             if first is not None:
                 answers.append(Admitted("duplicate", first))
                 continue
@@ -48,6 +52,8 @@ class Admissions:
             if decision.accepted:
                 known.add(asked.run)
                 accepted.append((asked, decision))
+                if asked.firing is not None:
+                    fired[asked.firing] = asked.run
                 if asked.dedupe is not None:
                     firsts[asked.workflow, asked.dedupe] = (asked.run, asked.dedupe_until)
         self._write(connection, accepted, firsts)
@@ -99,6 +105,13 @@ class Admissions:
         with_rows(connection, self._sql["runs"], [_row(asked, decision) for asked, decision in accepted])
         dedupe = [(workflow, key, run, until) for (workflow, key), (run, until) in firsts.items()]
         with_rows(connection, self._sql["dedupe"], dedupe)
+        made = [
+            FiringRow(firing.workflow, firing.trigger, firing.scheduled_at, asked.first.at, "fired", asked.run)
+            for asked, _ in accepted
+            if (firing := asked.firing) is not None
+        ]
+        if made:
+            self._appends.firings.write(connection, made)
         self._appends.apply(connection, [asked.first for asked, _ in accepted])
 
 

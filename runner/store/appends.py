@@ -14,6 +14,7 @@ from typing import Any
 from runner.ports import Append, Park
 from runner.store.bounds import ENDED
 from runner.store.fence import after_refused, old_boot
+from runner.store.firings import FiringRows
 from runner.store.journal import holds_sealed
 from runner.store.lanes import Lanes
 from runner.store.statements import listed, load, with_rows
@@ -22,8 +23,9 @@ from runner.store.statements import listed, load, with_rows
 class Appends:
     """Applies appends. `refused` holds the runs of which this opening of the store has refused an append."""
 
-    def __init__(self, lanes: Lanes) -> None:
+    def __init__(self, lanes: Lanes, firings: FiringRows | None = None) -> None:
         self.refused: set[str] = set()
+        self.firings = firings or FiringRows()
         self._lanes = lanes
         self._sql = load("appends")
 
@@ -125,5 +127,11 @@ class Appends:
                 workflows[workflow] = (run, 0)
             elif append.change.state == "failed" and state not in ENDED:
                 workflows[workflow] = (last, failures + 1)
+        ends = [
+            (run, before[run][0], append.change.state)
+            for run, append in changed.items()
+            if run in before and append.change is not None and append.change.state in ENDED
+        ]
+        self.firings.ended(connection, ends)
         rows = [(name, last, failures) for name, (last, failures) in workflows.items()]
         with_rows(connection, self._sql["remember"], rows)

@@ -15,3 +15,6 @@ MOST_WAITING: Final = 50_000
 
 PREFIX: Final = 6
 """Characters that an abbreviated run id has at least."""
+
+FIRINGS: Final = 100
+"""Firings of one schedule that are kept for people; what was decided is known by its mark."""

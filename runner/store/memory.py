@@ -19,6 +19,7 @@ from runner.ports import Admission, Admitted, Append, Claimed, Due, JournalRow, 
 from runner.store.bounds import MOST_WAITING, PREFIX
 from runner.store.fence import after_refused
 from runner.store.journal import journal_row, last_output
+from runner.store.memory_firings import MemoryFirings
 from runner.store.memory_retention import forget, sweep
 from runner.store.pending import Pending
 from runner.store.tables import Tables
@@ -38,6 +39,7 @@ class MemoryStore:
         self._auto_commit = auto_commit
         self._waiting: deque[tuple[Callable[[], Any], Pending[Any], bool]] = deque()
         self._refused: set[str] = set()
+        self.firings = MemoryFirings(self.tables.firings, self._job, self._clock)
 
     # ------------------------------------------------------------------------------------- what a test does to a disk
 
@@ -83,6 +85,11 @@ class MemoryStore:
         self._waiting.append((work, pending, new))
         self._committed()
         return pending
+
+    def _job(self, work: Callable[[], Answer]) -> Pending[Answer]:
+        if self.degraded:
+            raise StoreDegradedError("the disk refuses to write: nothing new starts")
+        return self._hand_over(work, new=True)
 
     def _committed(self) -> None:
         if self._auto_commit:

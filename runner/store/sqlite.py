@@ -26,12 +26,14 @@ from runner.store import files
 from runner.store.admissions import Admissions
 from runner.store.appends import Appends
 from runner.store.batch import Apart, Batch
+from runner.store.firings import FiringRows
 from runner.store.lanes import Lanes
 from runner.store.lookups import Lookups
 from runner.store.migrate import migrate
 from runner.store.pending import Pending
 from runner.store.reads import Reads
 from runner.store.retention import Retention
+from runner.store.sqlite_firings import SqliteFirings
 from runner.store.statements import load, migrations, split
 from runner.store.writer import Writer
 
@@ -52,7 +54,15 @@ class SqliteStore:
     """A `runner.ports.Store`, as long as the block of `open_store` lasts."""
 
     def __init__(
-        self, opened: Opened, writer: Writer, lookups: Lookups, reads: Reads, *, admissions: Admissions, clock: Clock
+        self,
+        opened: Opened,
+        writer: Writer,
+        lookups: Lookups,
+        reads: Reads,
+        *,
+        admissions: Admissions,
+        firings: SqliteFirings,
+        clock: Clock,
     ) -> None:
         self.boot = opened.boot
         self.restored_at = opened.restored_at
@@ -62,6 +72,7 @@ class SqliteStore:
         self._reads = reads
         self._admissions = admissions
         self._retention = Retention()
+        self.firings = firings
         self._clock = clock
 
     @property
@@ -182,13 +193,17 @@ async def open_store(
     with files.lock(path):
         opened = await anyio.to_thread.run_sync(_open, path)
         lanes = Lanes()
-        appends = Appends(lanes)
+        fired = FiringRows()
+        appends = Appends(lanes, fired)
         admissions = Admissions(appends, lanes)
         async with (
             _writing(Writer(opened.connection, Batch(appends, admissions))) as writer,
-            _reading(path) as (lookups, reads),
+            _reading(path) as (lookups, in_thread),
         ):
-            yield SqliteStore(opened, writer, lookups, reads, admissions=admissions, clock=clock or SystemClock())
+            clock = clock or SystemClock()
+            firings = SqliteFirings(fired, writer, in_thread, clock)
+            reads = Reads(in_thread)
+            yield SqliteStore(opened, writer, lookups, reads, admissions=admissions, firings=firings, clock=clock)
 
 
 def _open(path: Path) -> Opened:
@@ -219,7 +234,7 @@ async def _writing(writer: Writer) -> AsyncIterator[Writer]:
 
 
 @asynccontextmanager
-async def _reading(path: Path) -> AsyncIterator[tuple[Lookups, Reads]]:
+async def _reading(path: Path) -> AsyncIterator[tuple[Lookups, aiosqlite.Connection]]:
     """Two connections that only read: one for the loop, one in a thread of aiosqlite's."""
     reader = load("opening")["reader"]
     with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as on_loop:
@@ -227,7 +242,7 @@ async def _reading(path: Path) -> AsyncIterator[tuple[Lookups, Reads]]:
         in_thread = await aiosqlite.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             await in_thread.execute_fetchall(reader)
-            yield Lookups(on_loop), Reads(in_thread)
+            yield Lookups(on_loop), in_thread
         finally:
             with anyio.CancelScope(shield=True):
                 await in_thread.close()

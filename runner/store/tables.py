@@ -24,9 +24,11 @@ from runner.ports import (
     RunFilter,
     RunRow,
 )
+from runner.records import FiringRow
 from runner.store.admission import Lane, Place, decide, lane_of
 from runner.store.bounds import AT_ONCE, ENDED
 from runner.store.fence import no_such_run, old_boot, taken
+from runner.store.memory_firings import FiringTables
 
 
 class Entry:
@@ -60,6 +62,7 @@ class Tables:
         self.dedupe: dict[tuple[str, str], tuple[str, float | None]] = {}
         self.last: dict[str, str] = {}
         self.failures: defaultdict[str, int] = defaultdict(int)
+        self.firings = FiringTables()
 
     # ------------------------------------------------------------------------------------------------------- appends
 
@@ -126,6 +129,7 @@ class Tables:
             for at, park in self.parked.items()
             if at[0] != run
         }
+        self.firings.ended(run, workflow, entry.row.state, self.failures[workflow])
         if entry.row.state == "succeeded":
             self.last[workflow], self.failures[workflow] = run, 0
         elif entry.row.state == "failed" and not again:
@@ -142,6 +146,8 @@ class Tables:
             first, until = self.dedupe.get((asked.workflow, asked.dedupe), (None, None))
             if first is not None and (until is None or until > asked.first.at):
                 return Admitted("duplicate", first)
+        if asked.firing is not None and (made := self.firings.known(asked.firing)) is not None:
+            return Admitted("duplicate", made)
         decision = decide(asked, self._look(asked))
         if decision.accepted:
             self._accept(asked, decision.verdict == "running", decision.place)
@@ -163,6 +169,9 @@ class Tables:
         self.journal[asked.run] = {}
         if asked.dedupe is not None:
             self.dedupe[asked.workflow, asked.dedupe] = (asked.run, asked.dedupe_until)
+        if (firing := asked.firing) is not None:
+            place_of = (firing.workflow, firing.trigger, firing.scheduled_at)
+            self.firings.write(FiringRow(*place_of, asked.first.at, "fired", asked.run))
         self.append(asked.first)
 
     def claim(self, boot: int, most: int, now: float) -> Sequence[Claimed]:

@@ -159,13 +159,13 @@ class TestFailingAlone:
         """What it wrote before is taken back, and its error goes to whoever asked."""
 
         def half(connection: sqlite3.Connection) -> None:
-            connection.execute("insert into firings (workflow, trigger, scheduled_at) values ('w', 't', 1)")
+            connection.execute("insert into schedules (workflow, trigger, decided_until) values ('w', 't', 1)")
             raise ZeroDivisionError
 
         with pytest.raises(StoreError, match=r"^a job: it cannot be stored: ZeroDivisionError$"):
             await store._writer.call(half)
 
-        count = "select count(*) from firings"
+        count = "select count(*) from schedules"
         assert await store._writer.call(lambda connection: connection.execute(count).fetchone()) == (0,)
 
 

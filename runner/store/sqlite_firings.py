@@ -1,0 +1,81 @@
+"""
+Schedules, firings, pauses and ends of the SQLite store, for those outside of it.
+
+    record, pause, forget … ──► a job of the writer          marks, recent, endings … ──► aiosqlite
+
+Made by `runner.store.sqlite`; what happens within the writer's transaction is `runner.store.firings`.
+"""
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import aiosqlite
+
+from runner.clock import Clock
+from runner.records import Ending, Firing, FiringRow, Paused
+from runner.store.firings import FiringRows
+from runner.store.statements import load
+from runner.store.writer import Writer
+
+
+class SqliteFirings:
+    """See `runner.ports.Firings`."""
+
+    def __init__(self, rows: FiringRows, writer: Writer, reads: aiosqlite.Connection, clock: Clock) -> None:
+        self._rows = rows
+        self._writer = writer
+        self._reads = reads
+        self._clock = clock
+        self._sql = load("firings")
+
+    async def marks(self) -> Mapping[tuple[str, str], float]:
+        """How far each schedule was decided."""
+        return {(workflow, trigger): until for workflow, trigger, until in await self._all("marks")}
+
+    async def begin(self, firing: Firing) -> None:
+        """A schedule begins: nothing up to this time is to be made."""
+        await self._do(lambda connection: self._rows.mark(connection, [firing]))
+
+    async def record(self, row: FiringRow) -> None:
+        """A scheduled time, or several up to this one, started no run."""
+        await self._do(lambda connection: self._rows.write(connection, [row]))
+
+    async def recent(self, workflow: str, most: int) -> Sequence[FiringRow]:
+        """What became of the last firings, newest first."""
+        return [FiringRow(*row) for row in await self._all("recent", workflow, most)]
+
+    async def pause(self, workflow: str, by: str) -> None:
+        """Its triggers fire no more."""
+        at = self._clock.wall()
+        await self._do(lambda connection: connection.execute(self._sql["pause"], (workflow, at, by)))
+
+    async def resume(self, workflow: str) -> None:
+        """Its triggers fire again."""
+        await self._do(lambda connection: connection.execute(self._sql["resume"], (workflow,)))
+
+    async def paused(self) -> Mapping[str, Paused]:
+        """Workflows whose triggers are paused."""
+        return {name: Paused(at, by or "") for name, at, by in await self._all("paused")}
+
+    def watch_endings(self, *, watched: bool) -> None:
+        """Whether ends of runs are kept from now on."""
+        self._rows.watched = watched
+
+    async def endings(self, most: int) -> Sequence[Ending]:
+        """Ends that nobody was told of, oldest first."""
+        return [Ending(*row) for row in await self._all("endings", most)]
+
+    async def forget(self, number: int) -> None:
+        """All ends up to this one were told."""
+        await self._do(lambda connection: connection.execute(self._sql["forget"], (number,)))
+
+    async def _do(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        def job(connection: sqlite3.Connection) -> None:
+            work(connection)
+
+        await self._writer.call(job)
+
+    async def _all(self, name: str, *values: Any) -> list[tuple[Any, ...]]:
+        await self._writer.written()
+        return [tuple(row) for row in await self._reads.execute_fetchall(self._sql[name], values)]
