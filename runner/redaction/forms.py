@@ -1,24 +1,28 @@
 """
 The shapes in which one secret value may turn up in a text.
 
-    value ──parts()──► itself, lines, JSON leaves, a URL's password ──forms()──► plain, JSON (twice), URL, base64
+    value ──parts()──► part ──forms()──► plain, JSON, URL, base64, hex, HTML, shell, SQL, … ──► Form(data, folded)
 
-Pure functions over text; `runner.redaction.needles` compiles what they yield. What is too short or too common to be
-looked for is decided here and nowhere else (secrets page, Redaction).
+Pure functions over text; `runner.redaction.needles` compiles what they yield. A text that was encoded in another way,
+or more than once, is found by decoding it (`runner.redaction.decode`); so this list need not be complete, it is what
+needs no second look. What is too short or too common to be looked for is decided here and nowhere else.
 """
 
 import base64
+import html
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, Final
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from typing import Final, NamedTuple
+from urllib.parse import quote, quote_plus
+
+from runner.redaction.parts import parts
 
 MIN_FORM: Final = 6
 """Bytes from which a form is looked for."""
 
-MIN_PART: Final = 8
-"""Characters from which a line or a JSON leaf of a value is looked for by itself."""
+MIN_FOLDED: Final = 12
+"""Bytes from which the case of letters does not count."""
 
 MIN_DIGITS: Final = 8
 """Characters from which a form of digits alone is looked for."""
@@ -34,19 +38,20 @@ _COMMON: Final = """
 WORDS: Final = frozenset(_COMMON.encode().split())
 """Words of YAML, HTTP, SQL and of Runner itself: masking them would hide every log; compared in lower case."""
 
-_FRAME: Final = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]+-----|[\s{}\[\],;()]*")
 _URL_SAFE: Final = ("", "/", "!'()*~", "!$&'()*+,;=:@/~")
 """What encoders leave as it is: nothing, Python's `quote`, JavaScript's `encodeURIComponent`, path segments."""
 
 
-def forms(value: str) -> frozenset[bytes]:
-    """Every byte string that stands for `value` or a telling part of it; those too short or too common are left out."""
-    return frozenset().union(*map(encodings, parts(value)))
+class Form(NamedTuple):
+    """One byte string to look for; a `folded` one in upper and lower case alike."""
+
+    data: bytes
+    folded: bool = False
 
 
-def encodings(part: str) -> frozenset[bytes]:
-    """Every byte string that one text as a whole may be written as; those too short or too common are left out."""
-    return frozenset(form for form in _encoded(part) if is_telling(form))
+def forms(value: str) -> frozenset[Form]:
+    """Every form of `value` and of its telling parts; those too short or too common are left out."""
+    return frozenset(form for part in set(parts(value)) for form in encoded(part) if is_telling(form.data))
 
 
 def is_telling(form: bytes) -> bool:
@@ -56,73 +61,61 @@ def is_telling(form: bytes) -> bool:
     return form.lower() not in WORDS
 
 
-def parts(value: str) -> Iterator[str]:
-    """The value, each line of a multi-line one, each text of a JSON one, the password of a URL."""
-    yield value
-    if "\n" in value:
-        stripped = (line.strip() for line in value.splitlines())
-        yield from (line for line in stripped if len(line) >= MIN_PART and not _FRAME.fullmatch(line))
-    if value.lstrip()[:1] in {"{", "["}:
-        yield from (leaf for leaf in _leaves(value) if len(leaf) >= MIN_PART)
-    if "://" in value:
-        yield from _passwords(value)
-
-
-def _leaves(value: str) -> Iterator[str]:
-    try:
-        stack: list[Any] = [json.loads(value)]
-    except (ValueError, RecursionError):
-        return
-    while stack:
-        item = stack.pop()
-        if isinstance(item, str):
-            yield from parts(item) if "\n" in item else (item,)
-        elif isinstance(item, dict):
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item)
-
-
-def _passwords(url: str) -> Iterator[str]:
-    try:
-        password = urlsplit(url).password
-    except ValueError:
-        return
-    if password:
-        yield password
-        yield unquote(password)
-
-
-def _encoded(part: str) -> Iterator[bytes]:
-    data = part.encode("utf-8", "surrogatepass")
-    yield data
+def encoded(part: str) -> Iterator[Form]:
+    """The forms of one text, as it stands."""
+    data = _bytes(part)
+    yield _text(data)
     if not (part.isascii() and part.isalnum()):
-        once = {*_escaped(part)}
-        twice = {text for each in once for text in _escaped(each)}
-        for text in (*once, *twice, *_url(part)):
-            yield text.encode("utf-8", "surrogatepass")
+        for text in {*_escaped(part), *_url(part), *_quoted(part)}:
+            yield _text(_bytes(text))
+        yield _text(repr(data)[2:-1].encode())
+    if not part.isascii():
+        yield from (_text(_bytes(text)) for text in (part.upper(), part.lower()))
+    yield Form(data.hex().encode(), folded=True)
+    wide = part.encode("utf-16-le", "surrogatepass")
     for offset in range(3):
-        coded = _base64(data, offset)
-        yield coded
-        yield coded.translate(_TO_URL_ALPHABET)
+        for coded in (_base64(data, offset), _base64(wide, offset)):
+            yield Form(coded)
+            yield Form(coded.translate(_TO_URL_ALPHABET))
+    for offset in range(5):
+        yield Form(_base32(data, offset), folded=True)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _text(data: bytes) -> Form:
+    return Form(data, folded=len(data) >= MIN_FOLDED)
 
 
 def _escaped(part: str) -> Iterator[str]:
-    """As JSON and Python write it between quotes."""
-    yield repr(part)[1:-1]
+    """As JSON (Go's too), JSON within JSON and Python write it between quotes."""
+    once = {repr(part)[1:-1]}
     for ascii_only in (True, False):
         text = json.dumps(part, ensure_ascii=ascii_only)[1:-1]
-        for spelled in (text, _UNICODE_ESCAPE.sub(lambda match: match[0][:2] + match[0][2:].upper(), text)):
-            yield spelled
-            yield spelled.replace("/", "\\/")
+        once |= {text, text.replace("/", "\\/"), text.translate(_GO), _UNICODE_ESCAPE.sub(_upper_case, text)}
+    yield from once
+    for text in once:
+        yield json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def _url(part: str) -> Iterator[str]:
-    quoted = [quote(part, safe=safe, errors="surrogatepass") for safe in _URL_SAFE]
-    quoted.append(quote_plus(part, errors="surrogatepass"))
-    for text in quoted:
-        yield text
-        yield _PERCENT.sub(lambda match: match[0].lower(), text)
+    for safe in _URL_SAFE:
+        yield quote(part, safe=safe, errors="surrogatepass")
+    yield quote_plus(part, errors="surrogatepass")
+    yield _PERCENT.sub(lambda match: match[0].lower(), quote(part, safe="", errors="surrogatepass"))
+
+
+def _quoted(part: str) -> Iterator[str]:
+    """HTML and XML; a shell's and SQL's text between quotes."""
+    yield html.escape(part, quote=False)
+    yield html.escape(part)
+    yield html.escape(part).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
+    yield part.replace("'", "'\"'\"'")
+    yield part.replace("'", "'\\''")
+    yield part.replace("'", "''")
+    yield part.replace('"', '""')
 
 
 def _base64(data: bytes, offset: int) -> bytes:
@@ -131,6 +124,16 @@ def _base64(data: bytes, offset: int) -> bytes:
     return text[(offset * 8 + 5) // 6 : (offset + len(data)) * 8 // 6]
 
 
+def _base32(data: bytes, offset: int) -> bytes:
+    text = base64.b32encode(bytes(offset) + data)
+    return text[(offset * 8 + 4) // 5 : (offset + len(data)) * 8 // 5]
+
+
+def _upper_case(match: re.Match[str]) -> str:
+    return match[0][:2] + match[0][2:].upper()
+
+
+_GO: Final = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 _UNICODE_ESCAPE: Final = re.compile(r"\\u[0-9a-f]{4}")
 _PERCENT: Final = re.compile(r"%[0-9A-F]{2}")
 _TO_URL_ALPHABET: Final = bytes.maketrans(b"+/", b"-_")

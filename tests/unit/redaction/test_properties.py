@@ -3,12 +3,13 @@
 import json
 import time
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.redaction import FAILED, Needles, Redactor
+from runner.redaction import FAILED, Redactor
 from runner.redaction.forms import is_telling
 
 LETTERS = st.text('abcdefghijklmnopqrstuvwxyz0123456789"\\/+&%é ', min_size=8, max_size=24)
@@ -64,14 +65,14 @@ class TestProperties:
     def test_nothing_but_secrets_is_replaced(self, made: Any) -> None:
         """Each text that holds no form of a secret stays what it is, each number and each place too."""
         values, document = made
-        redactor, needles = Redactor(), Needles.of(values)
+        redactor = Redactor()
         redactor.know("vault", values)
 
         before, after = list(_texts(document)), list(_texts(redactor.value(document)))
 
         assert len(before) == len(after)
         for old, new in zip(before, after, strict=True):
-            assert old == new or needles.has(old.encode("utf-8", "surrogatepass"))
+            assert old == new or any(_holds(old, text) for texts in values.values() for text in texts)
 
     @given(VALUES, st.text(max_size=200))
     @settings(max_examples=100, deadline=None)
@@ -96,6 +97,13 @@ class TestProperties:
         short, long = (_best(redactor, unit * count) for count in (500, 4_000))
 
         assert long < 32 * short
+
+
+def _holds(text: str, secret: str) -> bool:
+    """As it stands, in another case, behind JSON's escapes or %'s, or the beginning of it at an end."""
+    readings = {text, text.replace('\\"', '"').replace("\\\\", "\\"), unquote(text)}
+    third = max(8, -(-len(secret.encode()) // 3))
+    return any(secret.lower() in each.lower() or secret[:third] in each or secret[-third:] in each for each in readings)
 
 
 def _best(redactor: Redactor, text: Any) -> Any:

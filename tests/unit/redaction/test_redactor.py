@@ -173,7 +173,7 @@ class TestFailure:
         self, redactor: Redactor, method: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The text is not let through because something inside broke."""
-        monkeypatch.setattr(Needles, "has", lambda *_: 1 / 0)
+        monkeypatch.setattr(Needles, "find", lambda *_: 1 / 0)
 
         assert getattr(redactor, method)(f"a {KEY}") == FAILED
 
@@ -222,6 +222,17 @@ class TestRunRedactor:
         run.add(Labelled(f"{KEY}:derived-0123", {(): frozenset({"API_KEY"})}))
 
         assert run.text(f"{KEY}:derived-0123") == "[secret API_KEY]"
+
+    def test_a_run_with_many_values_of_its_own_knows_each_at_once(self, redactor: Redactor) -> None:
+        """However many there are, few searches hold them."""
+        run = redactor.child()
+
+        for number in range(300):
+            run.add(Labelled(f"tok-{number:08d}-own", {(): frozenset({"x"})}))
+            assert run.text(f"<tok-{number:08d}-own>") == "<[secret x]>"
+
+        assert run.text("tok-00000000-own tok-00000123-own") == "[secret x] [secret x]"
+        assert len(run._layers) < 8
 
     def test_is_what_the_engine_and_the_recorder_expect(self, redactor: Redactor) -> None:
         """The types agree with the ports."""
