@@ -12,36 +12,45 @@ was encoded is not known; a reading that makes no sense finds nothing.
 import re
 from binascii import a2b_base64
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property, lru_cache
 from html.entities import html5
-from typing import Final, NamedTuple
+from itertools import accumulate
+from typing import Final
 
-Match = re.Match[bytes]
+Undo = Callable[[bytes], bytes | None]
+Places = tuple[list[int], list[int]]
 
 
-class Decoded(NamedTuple):
+class Decoded:
     """
-    A text read in one way. `inner` and `places` hold where its segments begin, in it and in the text that it was read
-    from; `bits` are those that a byte of the outer text stands for where all of it is base64 or hex, else 0.
+    A text read in one way.
+
+    `places` gives where its segments begin, in it and in the text that it was read from; it is asked when something was
+    found. `bits` are those that a letter of the outer text stands for where all of it is base64 or hex, else 0.
     """
 
-    data: bytes
-    inner: list[int]
-    places: list[int]
-    bits: int = 0
+    def __init__(self, data: bytes, places: Callable[[], Places], bits: int = 0) -> None:
+        self.data = data
+        self._find = places
+        self._bits = bits
+
+    @cached_property
+    def _places(self) -> Places:
+        return self._find()
 
     def outer(self, start: int, end: int) -> tuple[int, int]:
         """Where the bytes from `start` to `end` stood."""
-        first, last = bisect_right(self.inner, start) - 1, bisect_left(self.inner, end) - 1
-        if self.bits:
-            begin = self.places[first] + (start - self.inner[first]) * 8 // self.bits
-            return begin, self.places[last] - (self.inner[last] - end) * 8 // self.bits
+        inner, outer = self._places
+        first, last = bisect_right(inner, start) - 1, bisect_left(inner, end) - 1
+        if self._bits:
+            begin = outer[first] + (start - inner[first]) * 8 // self._bits
+            return begin, outer[last] - (inner[last] - end) * 8 // self._bits
         return self._place(first, start, at_end=False), self._place(last, end, at_end=True)
 
     def _place(self, segment: int, position: int, *, at_end: bool) -> int:
-        inner, outer = self.inner, self.places
-        if segment + 1 < len(inner) and inner[segment + 1] - inner[segment] != outer[segment + 1] - outer[segment]:
+        inner, outer = self._places
+        if inner[segment + 1] - inner[segment] != outer[segment + 1] - outer[segment]:
             return outer[segment + at_end]
         return outer[segment] + position - inner[segment]
 
@@ -59,36 +68,34 @@ def decodings(data: bytes, shortest: int) -> Iterator[Decoded]:
         yield found
 
 
-def _undone(data: bytes, pattern: re.Pattern[bytes], undo: Callable[[Match], bytes | None]) -> Decoded | None:
-    out: list[bytes] = []
-    inner, outer = [0], [0]
-    done = size = 0
-    for match in pattern.finditer(data):
-        start, end = match.span()
-        new = undo(match)
-        if new is None or len(new) >= end - start:
-            continue
-        out += (data[done:start], new)
-        size += start - done
-        inner.append(size)
-        outer.append(start)
-        size += len(new)
-        inner.append(size)
-        outer.append(end)
-        done = end
-    return Decoded(b"".join((*out, data[done:])), inner, outer) if out else None
+def _undone(data: bytes, pattern: re.Pattern[bytes], undo: Undo) -> Decoded | None:
+    """All by the library's loops: texts and escapes in turn, each kind of escape undone once."""
+    parts = pattern.split(data)
+    if len(parts) == 1:
+        return None
+    known: dict[bytes, bytes] = {}
+    for escape in set(parts[1::2]):
+        new = undo(escape)
+        known[escape] = escape if new is None or len(new) >= len(escape) else new
+    read = parts.copy()
+    read[1::2] = map(known.__getitem__, parts[1::2])
+    return Decoded(b"".join(read), lambda: (_starts(read), _starts(parts)))
 
 
-def _percent(match: Match) -> bytes:
-    return bytes.fromhex(match[0][1:].decode())
+def _starts(parts: Iterable[bytes]) -> list[int]:
+    return list(accumulate(map(len, parts), initial=0))
 
 
-def _backslash(match: Match) -> bytes | None:
-    letter = match[0][1:2]
+def _percent(escape: bytes) -> bytes:
+    return bytes.fromhex(escape[1:].decode())
+
+
+def _backslash(escape: bytes) -> bytes | None:
+    letter = escape[1:2]
     if letter in b"uUx":
-        return _code_points(match[0])
+        return _code_points(escape)
     if letter.isdigit():
-        return bytes([int(match[0][1:], 8) & 255])
+        return bytes([int(escape[1:], 8) & 255])
     return _LETTERS.get(letter, letter)
 
 
@@ -102,67 +109,66 @@ def _code_points(text: bytes) -> bytes | None:
     return chr(codes[0]).encode("utf-8", "surrogatepass") if codes[0] < 0x110000 else None  # noqa: PLR2004  Unicode's
 
 
-def _entity(match: Match) -> bytes | None:
-    name = match[1]
+def _entity(escape: bytes) -> bytes | None:
+    name = escape[1:-1]
     if not name.startswith(b"#"):
         return _ENTITIES.get(name)
     code = int(b"0" + name[1:], 16) if name[1:2] in b"xX" else int(name[1:])
     return chr(code).encode("utf-8", "surrogatepass") if code < 0x110000 else None  # noqa: PLR2004  Unicode's last
 
 
-def _quotes(match: Match) -> bytes:
-    return b"'" if match[0].startswith(b"'") else b'"'
+def _quotes(escape: bytes) -> bytes:
+    return escape[:1]
 
 
-def _printable(match: Match) -> bytes:
-    return bytes.fromhex(match[1].decode()) if match[1] else b""
+def _printable(escape: bytes) -> bytes:
+    return b"" if escape.endswith(b"\n") else bytes.fromhex(escape[1:].decode())
 
 
-def _nothing(_: Match) -> bytes:
+def _nothing(_: bytes) -> bytes:
     return b""
 
 
 def _from_base64(data: bytes, shortest: int) -> Decoded | None:
     """
-    Both alphabets, from each of the four places where a group may begin; each run's bytes end in NUL.
+    Both alphabets, from each of the four places where a group may begin.
 
     A run without upper case or without lower case is a word, a path or a number.
     """
-    out: list[bytes] = []
-    inner: list[int] = []
-    outer: list[int] = []
-    size = 0
-    for match in _long(_BASE64_RUN, -(-shortest * 4 // 3)).finditer(data):
-        run = match[0]
-        if run.islower() or run.isupper() or run.isdigit():
-            continue
-        run = run.translate(_TO_STANDARD)
-        for shift in range(4):
-            length = len(run) - shift
-            if length % 4 == 1:
-                length -= 1
-            piece = a2b_base64(run[shift : shift + length] + _PADDING[length % 4])
-            out += (piece, b"\0")
-            inner.append(size)
-            outer.append(match.start() + shift)
-            size += len(piece) + 1
-    return Decoded(b"".join(out), inner, outer, 6) if out else None
+    return _coded(data, _long(_BASE64_RUN, -(-shortest * 4 // 3)), _base64_pieces, 6)
 
 
 def _from_hex(data: bytes, shortest: int) -> Decoded | None:
-    out: list[bytes] = []
-    inner: list[int] = []
-    outer: list[int] = []
-    size = 0
-    for match in _long(_HEX_RUN, shortest * 2).finditer(data):
-        for shift in range(2):
-            run = match[0][shift:]
-            piece = bytes.fromhex(run[: len(run) // 2 * 2].decode())
-            out += (piece, b"\0")
-            inner.append(size)
-            outer.append(match.start() + shift)
-            size += len(piece) + 1
-    return Decoded(b"".join(out), inner, outer, 4) if out else None
+    return _coded(data, _long(_HEX_RUN, shortest * 2), _hex_pieces, 4)
+
+
+def _coded(
+    data: bytes, pattern: re.Pattern[bytes], pieces: Callable[[bytes], list[bytes]], bits: int
+) -> Decoded | None:
+    """What all runs say, each read from each place where it may begin, with a NUL after it."""
+    read = [piece for run in pattern.findall(data) for piece in pieces(run)]
+
+    def places() -> Places:
+        starts = [match.start() + shift for match in pattern.finditer(data) for shift, _ in enumerate(pieces(match[0]))]
+        return list(accumulate((len(piece) + 1 for piece in read[:-1]), initial=0)), starts
+
+    return Decoded(b"\0".join((*read, b"")), places, bits) if read else None
+
+
+def _base64_pieces(run: bytes) -> list[bytes]:
+    if run.islower() or run.isupper() or run.isdigit():
+        return []
+    run = run.translate(_TO_STANDARD)
+    pieces = []
+    for shift in range(4):
+        over = (len(run) - shift) % 4
+        pieces.append(a2b_base64(run[shift : len(run) - (over == 1)] + _PADDING[over]))
+    return pieces
+
+
+def _hex_pieces(run: bytes) -> list[bytes]:
+    odd = len(run) % 2
+    return [bytes.fromhex(run[: len(run) - odd].decode()), bytes.fromhex(run[1 : len(run) - 1 + odd].decode())]
 
 
 @lru_cache(maxsize=64)
@@ -188,24 +194,25 @@ _IS_BASE64: Final = _marks(_WORDS + b"+/_-")
 _IS_HEX: Final = _marks(_HEX)
 _TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _PADDING: Final = (b"", b"", b"==", b"=")
+"""By how many letters stand in the last group; one alone is left out."""
 _LETTERS: Final = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"f": b"\f", b"v": b"\v", b"a": b"\a"}
 _ENTITIES: Final = {name[:-1].encode(): text.encode() for name, text in html5.items() if name.endswith(";")}
 
-_PERCENT: Final = re.compile(rb"%[0-9A-Fa-f]{2}")
-_WAYS: Final[tuple[tuple[bytes, re.Pattern[bytes], Callable[[Match], bytes | None]], ...]] = (
+_PERCENT: Final = re.compile(rb"(%[0-9A-Fa-f]{2})")
+_WAYS: Final[tuple[tuple[bytes, re.Pattern[bytes], Undo], ...]] = (
     (b"%", _PERCENT, _percent),
     (
         b"\\",
         re.compile(
-            rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-            rb"|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|[0-7]{3}|[^uUx0-9\s])"
+            rb"(\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+            rb"|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|[0-7]{3}|[^uUx0-9\s]))"
         ),
         _backslash,
     ),
-    (b"&", re.compile(rb"&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"), _entity),
-    (b"'", re.compile(rb"""'\\''|'"'"'|''"""), _quotes),
-    (b'""', re.compile(rb'""'), _quotes),
-    (b"=", re.compile(rb"=(?:([0-9A-F]{2})|\r?\n)"), _printable),
-    (b"\n", re.compile(rb"\r?\n[ \t]*"), _nothing),
+    (b"&", re.compile(rb"(&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)"), _entity),
+    (b"'", re.compile(rb"""('\\''|'"'"'|'')"""), _quotes),
+    (b'""', re.compile(rb'("")'), _quotes),
+    (b"=", re.compile(rb"(=(?:[0-9A-F]{2}|\r?\n))"), _printable),
+    (b"\n", re.compile(rb"(\r?\n[ \t]*)"), _nothing),
 )
 """What has to stand in a text for a way to be tried, what it undoes, how."""

@@ -1,9 +1,12 @@
 """What holds for every document: nothing secret left, nothing else changed, still JSON, the same when masked twice, linear."""
 
+import html
 import json
+import random
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
@@ -60,20 +63,6 @@ class TestProperties:
         for text in (text for texts in values.values() for text in texts):
             assert text not in "\n".join(_texts(masked)).replace("[secret ", "").replace("]", "")
 
-    @given(documents())
-    @settings(max_examples=100, deadline=None)
-    def test_nothing_but_secrets_is_replaced(self, made: Any) -> None:
-        """Each text that holds no form of a secret stays what it is, each number and each place too."""
-        values, document = made
-        redactor = Redactor()
-        redactor.know("vault", values)
-
-        before, after = list(_texts(document)), list(_texts(redactor.value(document)))
-
-        assert len(before) == len(after)
-        for old, new in zip(before, after, strict=True):
-            assert old == new or any(_holds(old, text) for texts in values.values() for text in texts)
-
     @given(VALUES, st.text(max_size=200))
     @settings(max_examples=100, deadline=None)
     def test_masking_a_text_twice_is_masking_it_once(self, values: Any, around: Any) -> None:
@@ -88,6 +77,20 @@ class TestProperties:
 
         assert redactor.text(once) == once != FAILED
 
+    def test_of_ten_thousand_documents_nothing_but_secrets_is_replaced(self) -> None:
+        """Each leaf is what it was, or has one mask just where a secret was written, in whatever way."""
+        chance = random.Random(7)
+        secrets = {f"S{number}": _letters(chance, ALPHABET, 16, 40) for number in range(20)}
+        redactor = Redactor()
+        redactor.know("vault", {name: [text] for name, text in secrets.items()})
+
+        for _ in range(10_000):
+            document, expected = _document(chance, secrets)
+            masked = redactor.value(document)
+
+            assert masked == expected
+            assert json.loads(json.dumps(masked)) == masked
+
     @pytest.mark.parametrize("unit", ["a" * 8, "canary-0001 ", "canary-000", "[secret X] canary-0001 "])
     def test_time_grows_with_the_length_and_no_faster(self, unit: Any) -> None:
         """Eight times the text takes far less than 64 times as long: hits, near misses, masks."""
@@ -99,11 +102,47 @@ class TestProperties:
         assert long < 32 * short
 
 
-def _holds(text: str, secret: str) -> bool:
-    """As it stands, in another case, behind JSON's escapes or %'s, or the beginning of it at an end."""
-    readings = {text, text.replace('\\"', '"').replace("\\\\", "\\"), unquote(text)}
-    third = max(8, -(-len(secret.encode()) // 3))
-    return any(secret.lower() in each.lower() or secret[:third] in each or secret[-third:] in each for each in readings)
+ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/+&%<'é "
+NOISE = [
+    "the quick fox",
+    "%41%2F",
+    '{\\"a\\": 1}',
+    "&amp;lt;",
+    "''",
+    "=3D",
+    "aGVsbG8gd29ybGQgaXQgaXM=",
+    "deadbeef" * 3,
+    "…",
+    "a\n b",
+]
+WAYS: list[Callable[[str], str]] = [
+    str,
+    lambda text: json.dumps(text)[1:-1],
+    lambda text: json.dumps(json.dumps(text))[3:-3],
+    lambda text: quote(text, safe=""),
+    lambda text: quote(quote(text, safe=""), safe=""),
+    html.escape,
+    lambda text: html.escape(json.dumps(text)[1:-1]),
+    lambda text: text.encode().hex(),
+    lambda text: text.replace("'", "''"),
+]
+
+
+def _letters(chance: random.Random, alphabet: str, least: int, most: int) -> str:
+    return "c" + "".join(chance.choices(alphabet, k=chance.randint(least, most))) + "y"
+
+
+def _document(chance: random.Random, secrets: Mapping[str, str]) -> tuple[Any, Any]:
+    """A document, and what it has to look like when it is masked."""
+    document, expected = {}, {}
+    for place in range(chance.randint(1, 2)):
+        before, after = (" ".join(chance.choices(NOISE, k=chance.randint(0, 3))) for _ in range(2))
+        name = chance.choice([*secrets, "", "", ""])
+        written = chance.choice(WAYS)(secrets[name]) if name else "nothing"
+        mask = f"[secret {name}]" if name else "nothing"
+        document[f"k{place}"] = [place, f"{before} {written} {after}"]
+        expected[f"k{place}"] = [place, f"{before} {mask} {after}"]
+    return document, expected
 
 
 def _best(redactor: Redactor, text: Any) -> Any:
