@@ -50,8 +50,13 @@ class Form(NamedTuple):
 
 
 def forms(value: str) -> frozenset[Form]:
-    """Every form of `value` and of its telling parts; those too short or too common are left out."""
-    return frozenset(form for part in set(parts(value)) for form in encoded(part) if is_telling(form.data))
+    """Every form of `value` and of its telling parts."""
+    return frozenset().union(*map(encodings, set(parts(value))))
+
+
+def encodings(part: str) -> frozenset[Form]:
+    """Every form of one text as a whole; those too short or too common are left out."""
+    return frozenset(form for form in _encoded(part) if is_telling(form.data))
 
 
 def is_telling(form: bytes) -> bool:
@@ -61,8 +66,7 @@ def is_telling(form: bytes) -> bool:
     return form.lower() not in WORDS
 
 
-def encoded(part: str) -> Iterator[Form]:
-    """The forms of one text, as it stands."""
+def _encoded(part: str) -> Iterator[Form]:
     data = _bytes(part)
     yield _text(data)
     if not (part.isascii() and part.isalnum()):

@@ -10,14 +10,14 @@ enough to pay for its slower compiling. Measured on one core with 6,000 patterns
 
 import threading
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Final, Protocol
 
 from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
-try:
-    import hyperscan
-except ImportError:
-    hyperscan = None
+hyperscan: Any = import_module("hyperscan") if find_spec("hyperscan") else None
+"""The module, where it is installed."""
 
 Match = tuple[int, int, int]
 

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Final, NamedTuple
 
 from runner.redaction.cuts import MARK, cuts
-from runner.redaction.forms import forms
+from runner.redaction.forms import Form, forms
 from runner.redaction.matcher import matcher
 from runner.redaction.tokens import PATTERNS
 
@@ -125,6 +125,15 @@ class Needles:
     def of(cls, values: Mapping[str, Iterable[str]], *, lasting: bool = True) -> "Needles":
         """Every form of every value: `{"API_KEY": ["the current", "an old one"]}`; a name may be several (`A, B`)."""
         return cls(table_of(values), lasting=lasting)
+
+    @classmethod
+    def of_forms(cls, found: Mapping[Form, Names]) -> "Needles":
+        """These forms and no others, each with the secrets that it stands for."""
+        table: dict[bytes, tuple[Needle, ...]] = {}
+        for form, names in found.items():
+            data = form.data.lower()
+            table[data] = (*table.get(data, ()), Needle(names, exact=b"" if form.folded else form.data))
+        return cls(table)
 
     @classmethod
     def tokens(cls) -> "Needles":

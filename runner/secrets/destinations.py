@@ -21,7 +21,8 @@ import anyio.to_thread
 
 from runner.origins import Origin, OriginError, parse_origin
 from runner.redaction import Needles
-from runner.redaction.forms import encodings
+from runner.redaction.forms import Form, encodings
+from runner.redaction.needles import Text
 from runner.secrets.content import Content
 from runner.secrets.seen import Sightings
 
@@ -58,7 +59,7 @@ class _Known(NamedTuple):
 
     generation: int
     origins: Mapping[str, tuple[Origin, ...]]
-    needles: Mapping[str, Mapping[str, frozenset[bytes]]]
+    needles: Mapping[str, Mapping[str, frozenset[Form]]]
     search: Needles
 
 
@@ -113,16 +114,16 @@ def _learned(before: _Known, generation: int, content: Content) -> _Known:
             known = before.needles.get(name, {})
             needles[name] = {value: known.get(value) or _searched(value) for value in content.every[name]}
             origins[name] = tuple(_readable(info.policy.allowed_hosts))
-    found: dict[bytes, Names] = {}
+    found: dict[Form, Names] = {}
     for name, values in needles.items():
         for needle in frozenset().union(*values.values()):
             found[needle] = found.get(needle, frozenset()) | {name}
-    return _Known(generation, origins, needles, Needles(found))
+    return _Known(generation, origins, needles, Needles.of_forms(found))
 
 
 def _within(search: Needles, data: Sequence[bytes]) -> Names:
     return frozenset(
-        name for part in data for text in _spelled(part) for span in search.find(text) for name in span.names
+        name for part in data for text in _spelled(part) for span in search.find(Text(text)) for name in span.names
     )
 
 
@@ -145,7 +146,7 @@ def _spelled(data: bytes) -> Iterator[bytes]:
         yield data
 
 
-def _searched(value: str) -> frozenset[bytes]:
+def _searched(value: str) -> frozenset[Form]:
     return frozenset().union(*map(encodings, credentials(value)))
 
 
