@@ -12,6 +12,7 @@ The errors of Runner, one tree.
     ├── SecretError
     │   ├── SecretMissingError      no such secret or variable
     │   ├── SecretRefusedError      there is one, but this may not use it
+    │   ├── SecretConflictError     it is at another version than was expected
     │   ├── VaultKeyError           the master key does not open this vault
     │   └── VaultTamperedError      the vault was changed by something that had no key
     ├── StoreError
@@ -126,6 +127,14 @@ class SecretMissingError(SecretError):
 
 class SecretRefusedError(SecretError):
     """The secret exists, but may not be used here."""
+
+
+class SecretConflictError(SecretError):
+    """A change that expected another version. `version` is the current one, 0 where there is no such secret."""
+
+    def __init__(self, message: str, *, name: str, version: int) -> None:
+        self.version = version
+        super().__init__(message, name=name)
 
 
 class VaultKeyError(SecretError):

@@ -47,8 +47,11 @@ class SecretRow(msgspec.Struct, frozen=True):
     updated_at: float
 
 
-class VersionRow(msgspec.Struct, frozen=True):
-    """A version: the data key under the wrapping key, the value under the data key."""
+class VersionRow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """
+    A version: the data key under the wrapping key, the value under the data key. `policy` is what both are bound to:
+    the secret's, or that of an older day, where today's is wider than the one that the value was given under.
+    """
 
     secret: bytes
     version: int
@@ -56,6 +59,7 @@ class VersionRow(msgspec.Struct, frozen=True):
     sealed: bytes
     created_at: float
     created_by: str
+    policy: str = "{}"
 
 
 class TombstoneRow(msgspec.Struct, frozen=True):
@@ -127,7 +131,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """
     What one transaction does: rows to write, a secret to remove with all its versions, and the manifest after it.
 
-    `audit` are the rows that the log grows by. `head` and `rewritten` are a rotation's: versions sealed anew.
+    `audit` are the rows that the log grows by. `rewritten` are versions sealed anew, `pruned` those that go, each by
+    its secret's id and its number. `head` is a rotation's.
     """
 
     manifest: Manifest
@@ -138,6 +143,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     ring: tuple[RingRow, ...] = ()
     head: Head | None = None
     rewritten: tuple[VersionRow, ...] = ()
+    pruned: tuple[tuple[bytes, int], ...] = ()
 
 
 class VaultRows(Protocol):

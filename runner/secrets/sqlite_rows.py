@@ -249,7 +249,9 @@ def _writes(change: Change) -> Iterable[tuple[str, tuple[object, ...]]]:
         yield "put_tombstone", _values(tombstone)
     if change.head is not None:
         yield "put_head", _values(change.head)
-    yield from (("rewrite_version", (row.wrapped, row.sealed, row.secret, row.version)) for row in change.rewritten)
+    for row in change.rewritten:
+        yield "rewrite_version", (row.wrapped, row.sealed, row.policy, row.secret, row.version)
+    yield from (("remove_version", each) for each in change.pruned)
     yield from (("put_ring", _values(row)) for row in change.ring)
     yield from (("put_audit", _values(row)) for row in change.audit)
     said = change.manifest

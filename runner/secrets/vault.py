@@ -4,31 +4,29 @@ The vault: secrets by name, encrypted in a file of their own.
     open_vault(path, master key)
         │   head, read-only ─► keys ─► check value: a wrong key ends here, and nothing was written
         ▼
-    Vault ── set, delete ───► decide over verified rows ─► one transaction with a new manifest
-          ── resolve, list ─► what is open, while the file's stamp stays the same; else read, verified and opened anew
+    Vault ── set, change_policy, rollback, delete ─► decided by `changes` over verified rows ─► one transaction
+          ── resolve, list, info, history ─────────► `reading`: what is open, or read, verified and opened anew
 
 The daemon, the command line and the resolver use it. No value is believed before its row was verified against the
 manifest. Values are Unicode text of 1 byte to 64 KiB in UTF-8; bytes that are no text are for base64.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-import anyio
-import anyio.to_thread
-
 from runner.clock import Clock
-from runner.errors import SecretMissingError, VaultTamperedError
 from runner.secrets.audit import AuditEntry, Mark, VerificationKey
-from runner.secrets.content import NOTHING, Content, Opener, SecretInfo
+from runner.secrets.changes import Asked, with_current, with_policy, with_version, without
+from runner.secrets.content import Opener
 from runner.secrets.head import new_head, open_head
 from runner.secrets.keys import MasterKey
 from runner.secrets.names import check_name, check_value
-from runner.secrets.policy import Policy, check_use
+from runner.secrets.policy import UNCHANGED, Policy, PolicyChange
+from runner.secrets.reading import Reading
 from runner.secrets.ring import Ring
-from runner.secrets.rows import AuditRow, Change, Snapshot, Stamp, VaultRows
+from runner.secrets.rows import Change, Snapshot
 from runner.secrets.sqlite_file import read_head
 from runner.secrets.sqlite_rows import open_rows
 
@@ -38,10 +36,11 @@ _RETRY: Final = 0.05
 
 @asynccontextmanager
 async def open_vault(
-    path: Path, master: MasterKey, *, clock: Clock, erase_within: float = 5.0
+    path: Path, master: MasterKey, *, clock: Clock, erase_within: float = 5.0, keep_versions: int = 10
 ) -> AsyncIterator["Vault"]:
     """
-    Open the vault at `path`, or make one. `erase_within`: seconds that a delete waits for other readers of the file.
+    Open the vault at `path`, or make one. `erase_within`: seconds that erasing waits for other readers of the file.
+    `keep_versions`: how many versions of a secret stay.
 
     Raises VaultKeyError (a wrong key; nothing was written), VaultTamperedError, StoreFormatError, SecretError.
     """
@@ -64,47 +63,20 @@ async def open_vault(
 
         if await rows.upgrade(upgrade):
             (shown,) = upgraded
-        vault = Vault(rows, opener, clock=clock, erase_within=erase_within, verification_key=shown)
+        vault = Vault(
+            rows,
+            opener,
+            clock=clock,
+            erase_within=erase_within,
+            keep_versions=keep_versions,
+            verification_key=shown,
+        )
         await vault.refresh()
         yield vault
 
 
-class Vault:
-    """
-    An open vault. `resolve_count` grows by one for each value that `resolve` hands out.
-
-    `verification_key` is the audit log's, to be shown once, where this opening made the log; it lies nowhere else.
-    """
-
-    def __init__(
-        self,
-        rows: VaultRows,
-        opener: Opener,
-        *,
-        clock: Clock,
-        erase_within: float,
-        verification_key: VerificationKey | None = None,
-    ) -> None:
-        self.resolve_count = 0
-        self.verification_key = verification_key
-        self._rows = rows
-        self._opener = opener
-        self._clock = clock
-        self._erase_within = erase_within
-        self._lock = anyio.Lock()
-        self._stamp = Stamp(0, 0, -1)
-        self._content = NOTHING
-        self._mark = Mark(0, b"")
-
-    @property
-    def ring(self) -> Ring:
-        """The installation's own keys, which no rotation changes."""
-        return self._content.ring
-
-    @property
-    def audit_head(self) -> Mark:
-        """Where the audit log ends, as far as this process has seen."""
-        return self._mark
+class Vault(Reading):
+    """An open vault: what `Reading` tells, and what changes it."""
 
     async def adopt(self, keys: Ring) -> None:
         """
@@ -128,108 +100,102 @@ class Vault:
         at = self._clock.wall()
         await self._change(lambda snapshot: self._opener.audited(snapshot, *entries, at=at))
 
-    async def audit_rows(self, first: int, most: int) -> tuple[AuditRow, ...]:
-        """At most `most` rows of the audit log from number `first` on. Raises SecretError."""
-        return await self._rows.audit_rows(first, most)
-
-    @property
-    def content(self) -> Content:
-        """What the vault held when it was looked at last; for the redactor, which needs every value."""
-        return self._content
-
-    @property
-    def generation(self) -> int:
-        """How often the vault was changed, as far as this process has seen."""
-        return self._stamp.generation
-
-    async def resolve(self, names: frozenset[str], workflow: str = "") -> Mapping[str, str]:
-        """
-        The values of all of `names` as they are at this moment, whichever process set them, for a run of `workflow`.
-
-        Raises SecretMissingError, which names all that are not there, SecretRefusedError, VaultTamperedError,
-        SecretError.
-        """
-        if self._rows.stamp() != self._stamp:
-            await self.refresh()
-        current = self._content.current
-        try:
-            found = {name: current[name] for name in names}
-        except KeyError:
-            missing = sorted(name for name in names if name not in current)
-            raise SecretMissingError(
-                f"There is no secret {', '.join(missing)}: set it with `runner secrets set {missing[0]}`.",
-                name=missing[0],
-            ) from None
-        for name in names:
-            check_use(name, self._content.infos[name].policy, workflow, self._clock.wall())
-        self.resolve_count += len(found)
-        return found
-
-    async def list(self) -> list[SecretInfo]:
-        """All secrets by name, without their values."""
-        await self.refresh()
-        return [self._content.infos[name] for name in sorted(self._content.infos)]
-
-    async def info(self, name: str) -> SecretInfo:
-        """One secret, without its value. Raises SecretMissingError."""
-        await self.refresh()
-        if name not in self._content.infos:
-            raise SecretMissingError(f"There is no secret {name}.", name=name)
-        return self._content.infos[name]
-
-    async def policy(self, name: str) -> Policy:
-        """For what and how long one secret may be used. Raises SecretMissingError."""
-        return (await self.info(name)).policy
-
-    async def set(self, name: str, value: str | bytes, *, by: str = "", short_ok: bool = False) -> int:
+    async def set(
+        self,
+        name: str,
+        value: str | bytes,
+        *,
+        by: str = "",
+        short_ok: bool = False,
+        policy: PolicyChange = UNCHANGED,
+        if_match: int | None = None,
+    ) -> int:
         """
         Add a version and make it the current one; its number comes back. `by`: who did it, as history shows it.
 
-        Raises SecretError for a name or a value that cannot be, and where the vault cannot be written.
+        `policy` may make it wider, since here the value is given anew. `if_match`: the version that has to be the
+        current one, 0 where there has to be no such secret. The oldest versions go where there are too many.
+
+        Raises SecretError for a name, a value or a policy that cannot be and where the vault cannot be written,
+        SecretConflictError, VaultTamperedError.
         """
         check_name(name)
         text = check_value(name, value, short_ok=short_ok)
-        at = self._clock.wall()
-        change = await self._change(lambda snapshot: self._opener.with_version(snapshot, name, text, at=at, by=by))
+        asked = self._asked(name, by, if_match)
+        change = await self._change(lambda snapshot: with_version(self._opener, snapshot, asked, text, policy))
         assert change.secret is not None
+        if change.pruned:
+            await self.erase()
         return change.secret.current
 
-    async def delete(self, name: str, *, by: str = "") -> bool:
+    async def change_policy(
+        self, name: str, policy: PolicyChange, *, by: str = "", if_match: int | None = None
+    ) -> Policy:
+        """
+        Another policy for the value as it is, which must not be wider; the whole policy comes back.
+
+        Raises SecretRefusedError for a wider one, SecretMissingError, SecretConflictError, SecretError.
+        """
+        asked = self._asked(name, by, if_match)
+        change = await self._change(lambda snapshot: with_policy(self._opener, snapshot, asked, policy))
+        if change.rewritten:
+            await self.erase()
+        return await self.policy(name)
+
+    async def rollback(self, name: str, version: int, *, by: str = "", if_match: int | None = None) -> bool:
+        """
+        Make a kept version the current one again, under the policy of today; False where it is current already.
+
+        Raises SecretRefusedError where its value was not given for all that today's policy allows, SecretMissingError
+        for a secret or a version that is not kept, SecretConflictError, SecretError.
+        """
+        asked = self._asked(name, by, if_match)
+        change = await self._change(lambda snapshot: with_current(self._opener, snapshot, asked, version))
+        return change.secret is not None
+
+    async def delete(self, name: str, *, by: str = "", if_match: int | None = None) -> bool:
         """
         Delete a secret with all its versions, and take their bytes out of the file and its WAL.
 
-        False: it is deleted, but another process was reading the file all the time, so that the bytes stay until the
-        next delete or the end of the last process that has it open. Raises SecretMissingError, SecretError.
+        What `erase` says comes back. Raises SecretMissingError, SecretConflictError, SecretError.
         """
-        at = self._clock.wall()
-        await self._change(lambda snapshot: self._opener.without(snapshot, name, at=at, by=by))
+        asked = self._asked(name, by, if_match)
+        await self._change(lambda snapshot: without(self._opener, snapshot, asked))
+        return await self.erase()
+
+    @property
+    def is_erased(self) -> bool:
+        """False: bytes of what was deleted, pruned or sealed anew may still lie in the file's WAL: call `erase`."""
+        return self._erased == self.generation
+
+    async def erase(self) -> bool:
+        """
+        Take what is there no longer out of the file and its WAL, whoever changed it.
+
+        False: another process was reading the file all the time, so that the bytes stay until this is tried again, or
+        until the last process that has the file open ends. Raises SecretError.
+        """
         deadline = self._clock.monotonic() + self._erase_within
-        while not await self._rows.erase():
+        while not await self._erase_once():
             if self._clock.monotonic() >= deadline:
                 return False
             await self._clock.sleep(_RETRY)
         return True
 
-    async def refresh(self) -> None:
-        """See what other processes changed. Raises VaultTamperedError, SecretError."""
-        if self._rows.stamp() == self._stamp:
-            return
-        async with self._lock:
-            if self._rows.stamp() == self._stamp:
-                return
-            stamp, snapshot = await self._rows.snapshot()
-            if stamp.generation < self.generation:
-                raise VaultTamperedError(
-                    f"An older copy of the vault was put in its place (generation {stamp.generation}, seen was "
-                    f"{self.generation}): restore it with `runner restore` while no daemon runs."
-                )
-            self._content = await anyio.to_thread.run_sync(self._opener.open, snapshot, self._content)
-            self._stamp, self._mark = stamp, Mark(snapshot.manifest.audit.sequence, snapshot.manifest.audit.mac)
+    async def _erase_once(self) -> bool:
+        generation = self.generation
+        is_done = await self._rows.erase()
+        if is_done:
+            self._erased = generation
+        return is_done
+
+    def _asked(self, name: str, by: str, if_match: int | None) -> Asked:
+        return Asked(name, by, self._clock.wall(), self._keep_versions, if_match)
 
     async def _change(self, decide: Callable[[Snapshot], Change]) -> Change:
         """One transaction, then see it. The audit key that it used is taken out of the WAL, unless somebody reads."""
         change = await self._rows.change(decide)
         self._mark = Mark(change.manifest.audit.sequence, change.manifest.audit.mac)
-        await self._rows.erase()
         await self.refresh()
+        await self._erase_once()
         return change

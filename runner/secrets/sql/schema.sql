@@ -36,7 +36,7 @@ create table if not exists secrets (
     updated_at real not null
 ) strict, without rowid;
 
--- A version: its data key under the wrapping key, its value under the data key.
+-- A version: its data key under the wrapping key, its value under the data key, both bound to `policy`.
 create table if not exists versions (
     secret blob not null references secrets (id),
     version integer not null,
@@ -44,6 +44,7 @@ create table if not exists versions (
     sealed blob not null,
     created_at real not null,
     created_by text not null,
+    policy text not null default '{}',
     primary key (secret, version)
 ) strict;
 

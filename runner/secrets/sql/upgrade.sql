@@ -6,3 +6,4 @@ alter table manifest add column audit_sequence integer not null default 0;
 alter table manifest add column audit_digest blob not null default x'';
 alter table manifest add column audit_mac blob not null default x'';
 alter table manifest add column audit_key blob not null default x'';
+alter table versions add column policy text not null default '{}';

@@ -42,7 +42,7 @@ select id, name, current, policy, created_at, updated_at from secrets order by i
 
 -- name: versions
 -- All versions.
-select secret, version, wrapped, sealed, created_at, created_by from versions order by secret, version;
+select secret, version, wrapped, sealed, created_at, created_by, policy from versions order by secret, version;
 
 -- name: tombstones
 -- All that were deleted.
@@ -55,7 +55,11 @@ on conflict (id) do update set current = excluded.current, policy = excluded.pol
 
 -- name: put_version
 -- A new version.
-insert into versions (secret, version, wrapped, sealed, created_at, created_by) values (?, ?, ?, ?, ?, ?);
+insert into versions (secret, version, wrapped, sealed, created_at, created_by, policy) values (?, ?, ?, ?, ?, ?, ?);
+
+-- name: remove_version
+-- A version that is kept no longer.
+delete from versions where secret = ? and version = ?;
 
 -- name: remove_versions
 -- Every version of a secret that is deleted.
@@ -70,8 +74,8 @@ delete from secrets where id = ?;
 insert into tombstones (secret, name, version, deleted_at) values (?, ?, ?, ?);
 
 -- name: rewrite_version
--- A version under other keys.
-update versions set wrapped = ?, sealed = ? where secret = ? and version = ?;
+-- A version under other keys, or bound to another policy.
+update versions set wrapped = ?, sealed = ?, policy = ? where secret = ? and version = ?;
 
 -- name: put_ring
 -- A new key of the installation's, or one under another wrapping key.

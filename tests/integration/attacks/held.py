@@ -7,12 +7,14 @@ A vault's content without its file, so that a test binds a secret to the origins
 from collections.abc import Mapping, Sequence
 
 from runner.clock import SystemClock
-from runner.secrets.content import NOTHING, SecretInfo
+from runner.secrets.content import NOTHING, SecretInfo, VersionInfo
 from runner.secrets.destinations import Destinations
 from runner.secrets.policy import Policy
 from runner.secrets.seen import Sightings
 
 CANARY = "Canary-7f3a9b/Secret+value"
+
+VERSIONS = (VersionInfo(1, 0.0, "", is_current=True, given_for_less=()),)
 
 Bindings = Mapping[str, tuple[str, Sequence[str] | None]]
 
@@ -28,7 +30,7 @@ class Held:
         """Hold these from now on."""
         self.generation += 1
         infos = {
-            name: SecretInfo(name, 1, 0.0, 0.0, (1,), Policy(allowed_hosts=None if hosts is None else tuple(hosts)))
+            name: SecretInfo(name, 1, 0.0, 0.0, VERSIONS, Policy(allowed_hosts=None if hosts is None else tuple(hosts)))
             for name, (_, hosts) in bindings.items()
         }
         values = {name: value for name, (value, _) in bindings.items()}

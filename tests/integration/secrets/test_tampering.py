@@ -83,7 +83,7 @@ CHANGES = {
         "its versions or its list of deleted secrets were changed",
     ),
     "orphan put in": (
-        "pragma foreign_keys=off; insert into versions values (x'00', 1, x'00', x'00', 0, '')",
+        "pragma foreign_keys=off; insert into versions values (x'00', 1, x'00', x'00', 0, '', '{}')",
         "its versions or its list of deleted secrets were changed",
     ),
     "generation moved": ("update manifest set generation = generation + 1", "its manifest was changed"),
@@ -115,7 +115,7 @@ class TestAtTheStart:
         with behind_its_back(filled) as tables:
             tables.execute("delete from versions where secret = ?", (old[0],))
             tables.execute("update secrets set current = ?, updated_at = ? where id = ?", (old[2], old[5], old[0]))
-            tables.execute("insert into versions values (?, ?, ?, ?, ?, ?)", version)
+            tables.execute("insert into versions values (?, ?, ?, ?, ?, ?, ?)", version)
 
         with pytest.raises(VaultTamperedError, match="the secret B was changed") as raised:
             async with open_vault(filled, master, clock=SystemClock()):
@@ -134,7 +134,7 @@ class TestAtTheStart:
         with behind_its_back(vault_path) as tables:
             tables.execute("delete from tombstones")
             tables.execute("insert into secrets values (?, ?, ?, ?, ?, ?)", secret)
-            tables.execute("insert into versions values (?, ?, ?, ?, ?, ?)", version)
+            tables.execute("insert into versions values (?, ?, ?, ?, ?, ?, ?)", version)
 
         with pytest.raises(VaultTamperedError, match="the secret A was put in or put back"):
             async with open_vault(vault_path, master, clock=SystemClock()):
@@ -168,7 +168,7 @@ class TestAtTheStart:
 
         assert _is_refused(vault._opener, snapshot, **change)
 
-    @pytest.mark.parametrize("change", [{"name": "B"}, {"policy": '{"workflows": ["x"]}'}])
+    @pytest.mark.parametrize("change", [{"name": "B"}, {"policy": '{"allowed_workflows":["x"]}'}])
     async def test_name_and_policy_are_bound_too(self, change: Any, vault: Vault) -> None:
         """A secret cannot be given another name, and its policy cannot be widened."""
         await vault.set("A", "first-value-of-a")

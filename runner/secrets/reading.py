@@ -1,0 +1,135 @@
+"""
+What a vault tells: values for those who may have them, and what may be shown of secrets.
+
+    resolve, list, info ──stamp the same?──► what is open        other stamp ──► read, verified and opened anew
+
+`runner.secrets.vault` adds what changes it. No value is believed before its row was verified against the manifest.
+"""
+
+from collections.abc import Mapping
+
+import anyio
+import anyio.to_thread
+
+from runner.clock import Clock
+from runner.errors import SecretMissingError, VaultTamperedError
+from runner.secrets.audit import Mark, VerificationKey
+from runner.secrets.content import NOTHING, Content, Opener, SecretInfo, VersionInfo
+from runner.secrets.policy import Policy, check_use
+from runner.secrets.ring import Ring
+from runner.secrets.rows import AuditRow, Stamp, VaultRows
+
+
+class Reading:
+    """
+    The reading half of a vault. `resolve_count` grows by one for each value that `resolve` hands out.
+
+    `verification_key` is the audit log's, to be shown once, where this opening made the log; it lies nowhere else.
+    """
+
+    def __init__(
+        self,
+        rows: VaultRows,
+        opener: Opener,
+        *,
+        clock: Clock,
+        erase_within: float,
+        keep_versions: int,
+        verification_key: VerificationKey | None = None,
+    ) -> None:
+        self.resolve_count = 0
+        self.verification_key = verification_key
+        self._rows = rows
+        self._opener = opener
+        self._clock = clock
+        self._erase_within = erase_within
+        self._keep_versions = keep_versions
+        self._erased = -1
+        self._lock = anyio.Lock()
+        self._stamp = Stamp(0, 0, -1)
+        self._content = NOTHING
+        self._mark = Mark(0, b"")
+
+    @property
+    def ring(self) -> Ring:
+        """The installation's own keys, which no rotation changes."""
+        return self._content.ring
+
+    @property
+    def audit_head(self) -> Mark:
+        """Where the audit log ends, as far as this process has seen."""
+        return self._mark
+
+    async def audit_rows(self, first: int, most: int) -> tuple[AuditRow, ...]:
+        """At most `most` rows of the audit log from number `first` on. Raises SecretError."""
+        return await self._rows.audit_rows(first, most)
+
+    @property
+    def content(self) -> Content:
+        """What the vault held when it was looked at last; for the redactor, which needs every value."""
+        return self._content
+
+    @property
+    def generation(self) -> int:
+        """How often the vault was changed, as far as this process has seen."""
+        return self._stamp.generation
+
+    async def resolve(self, names: frozenset[str], workflow: str = "") -> Mapping[str, str]:
+        """
+        The values of all of `names` as they are at this moment, whichever process set them, for a run of `workflow`.
+
+        Raises SecretMissingError, which names all that are not there, SecretRefusedError, VaultTamperedError,
+        SecretError.
+        """
+        if self._rows.stamp() != self._stamp:
+            await self.refresh()
+        current = self._content.current
+        try:
+            found = {name: current[name] for name in names}
+        except KeyError:
+            missing = sorted(name for name in names if name not in current)
+            raise SecretMissingError(
+                f"There is no secret {', '.join(missing)}: set it with `runner secrets set {missing[0]}`.",
+                name=missing[0],
+            ) from None
+        at = self._clock.wall()
+        for name in names:
+            check_use(name, self._content.infos[name].policy, workflow, at)
+        self.resolve_count += len(found)
+        return found
+
+    async def list(self) -> list[SecretInfo]:
+        """All secrets by name, without their values."""
+        await self.refresh()
+        return [self._content.infos[name] for name in sorted(self._content.infos)]
+
+    async def info(self, name: str) -> SecretInfo:
+        """One secret, without its value. Raises SecretMissingError."""
+        await self.refresh()
+        if name not in self._content.infos:
+            raise SecretMissingError(f"There is no secret {name}.", name=name)
+        return self._content.infos[name]
+
+    async def history(self, name: str) -> tuple[VersionInfo, ...]:
+        """The kept versions of one secret, oldest first, without their values. Raises SecretMissingError."""
+        return (await self.info(name)).history
+
+    async def policy(self, name: str) -> Policy:
+        """For what and how long one secret may be used. Raises SecretMissingError."""
+        return (await self.info(name)).policy
+
+    async def refresh(self) -> None:
+        """See what other processes changed. Raises VaultTamperedError, SecretError."""
+        if self._rows.stamp() == self._stamp:
+            return
+        async with self._lock:
+            if self._rows.stamp() == self._stamp:
+                return
+            stamp, snapshot = await self._rows.snapshot()
+            if stamp.generation < self.generation:
+                raise VaultTamperedError(
+                    f"An older copy of the vault was put in its place (generation {stamp.generation}, seen was "
+                    f"{self.generation}): restore it with `runner restore` while no daemon runs."
+                )
+            self._content = await anyio.to_thread.run_sync(self._opener.open, snapshot, self._content)
+            self._stamp, self._mark = stamp, Mark(snapshot.manifest.audit.sequence, snapshot.manifest.audit.mac)
