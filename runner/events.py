@@ -76,7 +76,11 @@ class Event(msgspec.Struct, frozen=True, tag_field="e", omit_defaults=True):
 
 
 class Accepted(Event, frozen=True, tag="accepted"):
-    """The run exists. `last` is the run that `$last` means; `failures` the failed runs in a row before this one."""
+    """
+    The run exists. `last` is the run that `$last` means; `failures` the failed runs in a row before this one.
+
+    `answers` is the index of the trigger whose `response` is made at the end, where somebody may wait for it.
+    """
 
     at: float
     workflow: str
@@ -88,6 +92,7 @@ class Accepted(Event, frozen=True, tag="accepted"):
     deadline: float | None = None
     last: Stored | None = None
     failures: int = 0
+    answers: int | None = None
 
 
 class Started(Event, frozen=True, tag="started"):

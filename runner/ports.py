@@ -23,7 +23,7 @@ import msgspec
 from runner.definitions.model import Workflow
 from runner.definitions.specs import WrittenConfig
 from runner.errors import Problem
-from runner.events import AnyEvent
+from runner.events import AnyEvent, Ended
 from runner.exchanged import ExecutorLimits, Result, Token
 from runner.expressions.labels import Names
 from runner.origins import Origin
@@ -151,6 +151,9 @@ class Journal(Protocol):
 
     async def last_seq(self, run: str) -> int:
         """The number of the run's last append, whether it can be decoded or not; 0 where there is none."""
+
+    async def end(self, run: str) -> Ended | None:
+        """How the run ended; None where it has not. Raises StoreError."""
 
     async def blob(self, run: str, number: int) -> bytes:
         """A value that was too big for its row. Raises StoreError."""

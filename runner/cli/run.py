@@ -18,6 +18,7 @@ from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import compact, json_lines, span, word
 from runner.cli.progress import Live, Plain, Progress, Silent
 from runner.client import connect
+from runner.definitions.fired import simulated
 from runner.errors import RunnerError, UsageError
 from runner.events import decode
 from runner.web.lines import AcceptedLine, AnyLine, EndedLine, EventLine, RunRequest, StoppedLine, decode_line
@@ -116,6 +117,10 @@ def _request(workflow: str, inputs: Mapping[str, str], trigger: Path | None) -> 
             value = msgspec.json.decode(_read(trigger, "--trigger"))
         except (msgspec.DecodeError, RecursionError) as error:
             raise UsageError(f"--trigger: {trigger} is not JSON: {error}") from None
+        try:
+            value = simulated(value)
+        except ValueError as error:
+            raise UsageError(f"--trigger: {trigger}: {error}") from None
     if Path(workflow).suffix in _SUFFIXES or os.sep in workflow:
         source = _read(Path(workflow), "FILE")
         return RunRequest(source=source, file=workflow, inputs=dict(inputs), trigger=value)

@@ -7,7 +7,7 @@ The current catalog: read at the start, swapped whole whenever the folder change
 Each reload is one log line, each new problem of a file another, once.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path, PurePath
 from typing import Any
@@ -58,6 +58,11 @@ class Catalogs:
         self._changes = changes
         self._kept = kept
         self._told: frozenset[Problem] = frozenset()
+        self._followers: list[Callable[[Catalog], None]] = []
+
+    def follow(self, follower: Callable[[Catalog], None]) -> None:
+        """Hand every catalog that is put in force to `follower`, at that instant."""
+        self._followers.append(follower)
 
     async def watch(self) -> None:
         """Swap in each new catalog, for as long as the block around it lives."""
@@ -113,6 +118,8 @@ class Catalogs:
     async def swap(self, catalog: Catalog) -> None:
         """Put a catalog in force, and keep it."""
         self.current = catalog
+        for follower in self._followers:
+            follower(catalog)
         try:
             await anyio.to_thread.run_sync(write_kept, self._kept, catalog)
         except OSError as error:

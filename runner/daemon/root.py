@@ -38,6 +38,7 @@ from runner.secrets.seen import Sightings, open_seen, seen_path
 from runner.secrets.vault import Vault, open_vault
 from runner.settings import Settings
 from runner.store.sqlite import open_store
+from runner.triggers.services import TriggerServices
 from runner.web.news import News
 from runner.web.running import Running
 
@@ -171,6 +172,23 @@ async def open_engine(
         async with open_dispatcher(services, Admissions(services, catalogs.find)) as dispatcher:
             running = Running(dispatcher, store, news, workflow=catalogs.require, load=catalogs.load)
             yield Engine(dispatcher, news, running)
+
+
+def trigger_services(
+    settings: Settings, clock: Clock, confidential: Confidential, store: Store, engine: Engine
+) -> TriggerServices:
+    """What triggers are given."""
+    return TriggerServices(
+        clock=clock,
+        dispatcher=engine.dispatcher,
+        store=store,
+        resolver=confidential.resolver,
+        sealer=confidential.sealer,
+        limits=ExecutorLimits(
+            allow_private_networks=settings.http.allow_private_networks, allow_metadata=settings.http.allow_metadata
+        ),
+        base=settings.dashboard.public_url.rstrip("/"),
+    )
 
 
 def engine_limits(settings: Settings) -> EngineLimits:

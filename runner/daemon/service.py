@@ -15,17 +15,27 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import anyio
+from starlette.types import ASGIApp
 
 from runner import log
 from runner.client import control_sockets
 from runner.daemon.catalogs import Catalogs, open_catalogs
 from runner.daemon.retention import Retention
-from runner.daemon.root import Engine, known_types, open_confidential, open_engine, open_runs, system_clock
+from runner.daemon.root import (
+    Engine,
+    known_types,
+    open_confidential,
+    open_engine,
+    open_runs,
+    system_clock,
+    trigger_services,
+)
 from runner.errors import RunnerError, SettingsError
 from runner.ports import Store
 from runner.secrets.hardening import harden
 from runner.secrets.vault import Vault
 from runner.settings import Loaded, Settings
+from runner.triggers.open import open_triggers
 from runner.web.asgi import listen_tcp, listen_unix, make_runtime_folder, raise_file_limit, serve
 from runner.web.control import control_app
 from runner.web.guard import Bounds
@@ -152,11 +162,16 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
             open_engine(settings, clock, confidential=confidential, store=store, catalogs=catalogs, ports=ports)
         )
         service = Service(settings, store, engine, catalogs=catalogs, vault=confidential.vault, ports=ports)
-        app = control_app(engine.running, store, catalogs.documents, service.reasons)
-        await stack.enter_async_context(serve(app, control))
+        commands = control_app(engine.running, store, catalogs.documents, service.reasons)
+        await stack.enter_async_context(serve(commands, control))
+        triggers = await stack.enter_async_context(
+            open_triggers(trigger_services(settings, clock, confidential, store, engine), catalogs.current)
+        )
+        catalogs.follow(triggers.swap)
+        apps: list[ASGIApp] = [triggers.app(health_app(service.reasons)), health_app(service.reasons)]
         bounds = Bounds(connections=raise_file_limit(), head_bytes=settings.limits.headers_size)
-        for listener in listeners:
-            await stack.enter_async_context(serve(health_app(service.reasons), listener, bounds))
+        for app, listener in zip(apps, listeners, strict=False):
+            await stack.enter_async_context(serve(app, listener, bounds))
         catalogs.tell()
         recovered = await engine.dispatcher.recover()
         tasks = await stack.enter_async_context(anyio.create_task_group())

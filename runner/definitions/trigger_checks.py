@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 
 from runner.definitions.fields import Duration
 from runner.definitions.paths import Path
+from runner.definitions.response_headers import problem_of_header
 from runner.expressions.nearest import suggestion
 
 Found = Iterator[tuple[Path, str]]
@@ -27,6 +28,7 @@ _SEGMENT: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%-]+")
 _PARAMETER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OWN_PATHS: Final = frozenset({"/healthz", "/readyz"})
+_OWN_PREFIX: Final = "/callback/"
 _MAX_PATH: Final = 500
 _MAX_CRON: Final = 500
 
@@ -42,8 +44,13 @@ def path_parameters(path: str) -> tuple[str, ...]:
 
 
 def path_form(path: str) -> str:
-    """What two paths have in common that match alike: `/a/{x}` and `/a/{y}` are both `/a/{}`."""
-    return "/".join("{}" if _PARAMETER.fullmatch(segment) else segment for segment in path.split("/"))
+    """What paths that match alike have in common: `/a/{x}` and `/a/{y}` are `/a/{}`, `/b` and `/%62` are `/b`."""
+    return "/".join("{}" if _PARAMETER.fullmatch(segment) else unquote(segment) for segment in path.split("/"))
+
+
+def is_own_path(path: str) -> bool:
+    """Whether Runner itself answers at this path, so that no trigger can: health and callbacks."""
+    return path in _OWN_PATHS or path.startswith(_OWN_PREFIX)
 
 
 def _http(config: Mapping[str, Any]) -> Found:
@@ -60,21 +67,29 @@ def _http(config: Mapping[str, Any]) -> Found:
             yield from _hmac(hmac)
     if config.get("response") is not None and config.get("respond") != "result":
         yield ("response",), "a response is sent only to a caller that waits: write respond: result"
+    for name in (config.get("response") or {}).get("headers", {}):
+        if message := problem_of_header(name):
+            yield ("response", "headers", name), f"the header {name[:40]!r} {message}"
 
 
 def _hmac(hmac: Mapping[str, Any]) -> Found:
     for key in ("header", "timestamp_header"):
         if hmac.get(key) is not None and not _HEADER.fullmatch(hmac[key]):
             yield ("auth", "hmac", key), "expected the name of a header"
-    if "{body}" not in hmac.get("signed", "{body}"):
+    signed = hmac.get("signed", "{body}")
+    if signed.count("{body}") != 1:
         yield ("auth", "hmac", "signed"), "expected a text with {body}, as in v0:{timestamp}:{body}"
+    if "{timestamp}" not in signed:
+        for key in ("timestamp_header", "tolerance"):
+            if hmac.get(key) is not None:
+                yield ("auth", "hmac", key), "a time counts only where it is signed: write {timestamp} into signed"
 
 
 def _path_problems(path: str) -> Iterator[str]:
     if not path.startswith("/") or len(path) > _MAX_PATH:
         yield "expected a path that begins with /, as in /orders/{id}"
         return
-    if path in _OWN_PATHS:
+    if is_own_path(unquote(path)):
         yield f"{path} is Runner's own"
     if path != "/" and path.endswith("/"):
         yield "a path does not end with /: leave it out"
@@ -82,6 +97,8 @@ def _path_problems(path: str) -> Iterator[str]:
     for segment in path[1:].split("/") if path != "/" else ():
         if not segment:
             yield "a path has no empty part (//)"
+        elif "\ufffd" in unquote(segment) or "/" in unquote(segment):
+            yield f"the part {segment[:40]!r} has escapes that are no UTF-8, or a /"
         elif not _SEGMENT.fullmatch(segment) and not _PARAMETER.fullmatch(segment):
             yield f"the part {segment[:40]!r} is neither plain nor {{name}}; a query or a # is not written here"
         elif segment in (".", ".."):

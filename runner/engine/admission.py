@@ -14,15 +14,15 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from runner.clock import iso
 from runner.definitions.model import Workflow
 from runner.engine.inputs import checked_inputs
+from runner.engine.last import last_value
 from runner.engine.plan import Plan, make_plan
 from runner.engine.recorder import Recorder
 from runner.engine.services import Services
 from runner.errors import ExpressionError, RefusedError, StoreFormatError
 from runner.events import Accepted, Ended, Failure, Parent, Stored, encode
-from runner.expressions.labels import NO_LABELS, Labelled
+from runner.expressions.labels import Labelled
 from runner.expressions.scope import MappingScope
 from runner.ports import Admission, Admitted, Append, Last, RunChange
 
@@ -40,6 +40,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     A request for a run. `definition` is a workflow that is in no catalog (`runner run FILE`).
 
     `child_key` tells the children of one parent apart: their ids come from it.
+    `answers` is the index of the trigger whose `response` the run makes for a waiting caller.
     """
 
     workflow: str = ""
@@ -51,6 +52,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     child_key: str = ""
     dedupe: str | None = None
     dedupe_until: float | None = None
+    answers: int | None = None
 
 
 class AcceptedRun(NamedTuple):
@@ -197,17 +199,15 @@ class Admissions:
             inputs=await recorder.store(inputs),
             trigger=await recorder.store(submission.trigger),
             parent=submission.parent,
+            answers=submission.answers,
             deadline=now + timeout if timeout is not None else None,
-            last=await self._last(last, recorder) if last is not None and last.run is not None else None,
+            last=await self._last(last, recorder) if last is not None else None,
             failures=last.failures if last is not None else 0,
         )
 
-    async def _last(self, last: Last, recorder: Recorder) -> Stored:
-        assert last.run is not None
-        output = await recorder.load(last.output, last.run) if last.output is not None else Labelled(None)
-        value = {"id": last.run, "started_at": iso(last.started_at or 0.0), "output": output.value}
-        labels = {("output", *path): names for path, names in output.labels.items()}
-        return await recorder.store(Labelled(value, labels or NO_LABELS))
+    async def _last(self, last: Last, recorder: Recorder) -> Stored | None:
+        value = await last_value(last, self._services.store, self._services.sealer)
+        return None if value is None else await recorder.store(value)
 
     def _key(self, plan: Plan, inputs: Labelled, trigger: Labelled) -> str | None:
         if plan.concurrency_key is None:

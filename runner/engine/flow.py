@@ -17,6 +17,7 @@ from runner.engine.bounds import check_value
 from runner.engine.context import Context
 from runner.engine.failures import action_error
 from runner.engine.recorder import Recorder
+from runner.engine.response import made_response
 from runner.engine.services import Services
 from runner.engine.state import Body, Node
 from runner.errors import PermanentError, TemporaryError
@@ -128,6 +129,7 @@ class Flow:
         if body.cancelled:
             return Ended(self._now(), "cancelled", error=body.error, stopped_by=run.stopped_by)
         response = run.stop.response if run.stop else None
+        place = "output"
         if body.error is not None:
             output = run.stop.value if run.stop else None
             return Ended(self._now(), "failed", output, body.error, run.stopped_by, response)
@@ -137,8 +139,11 @@ class Flow:
             else:
                 value = await self._output(body) if run.stop is None else Labelled(None)
                 output = await self._recorder.store(value)
+            if run.stop is None:
+                place = "response"
+                response = await self._response(body)
         except Exception as caught:  # noqa: BLE001  a defect must end the run as failed
-            error = self._recorder.failure(action_error(caught, "the run's output"), action="output")
+            error = self._recorder.failure(action_error(caught, f"the run's {place}"), action=place)
             return Ended(self._now(), "failed", None, error, run.stopped_by, response)
         return Ended(self._now(), "succeeded", output, None, run.stopped_by, response)
 
@@ -179,7 +184,8 @@ class Flow:
         parts: dict[str, Stored] = {}
         for name in ("output", "response"):
             if name in fields:
-                parts[name] = await self._recorder.store(Labelled(fields[name], below(config.labels, name)))
+                part = Labelled(fields[name], below(config.labels, name))
+                parts[name] = await self._recorder.store(made_response(part) if name == "response" else part)
         error: Failure | None = None
         if fields.get("error") is not None:
             message = fields["error"] if isinstance(fields["error"], str) else "stopped with an error"
@@ -216,6 +222,19 @@ class Flow:
         check_value(value.value, self._services.limits.value_size)
         self._context.mask_from_now(value)
         return value
+
+    async def _response(self, body: Body) -> Stored | None:
+        """What the trigger that fired says to a caller that waits."""
+        run = self._context.run
+        piece = (
+            run.plan.responses.get(run.accepted.answers) if run.accepted and run.accepted.answers is not None else None
+        )
+        if piece is None:
+            return None
+        rendered = piece.template.evaluate(await self._context.scope(piece, body, at=self._now()))
+        made = made_response(rendered)
+        self._context.mask_from_now(made)
+        return await self._recorder.store(made)
 
     def _group_failed(self, node: Node, error: Failure) -> Finished:
         family = TemporaryError if error.temporary else PermanentError

@@ -18,6 +18,7 @@ import msgspec
 from runner.definitions.builtins import BUILTIN_SPECS
 from runner.definitions.kinds import leaf_kinds
 from runner.definitions.model import Action, Body, Retry, Workflow
+from runner.definitions.triggers import TriggerResponse
 from runner.events import PhaseName
 from runner.expressions.labels import Path
 from runner.expressions.template import Template, compile_expression, compile_template
@@ -153,6 +154,11 @@ class Plan:
             if workflow.concurrency and workflow.concurrency.key is not msgspec.UNSET
             else None
         )
+        self.responses = {
+            index: compiler.value(response, leaf_kinds(response, TriggerResponse, literal=True))
+            for index, trigger in enumerate(workflow.triggers)
+            if (response := trigger.config.get("response")) is not None
+        }
         self.uses_last = any(piece.uses_last for piece in compiler.pieces)
 
     @cached_property

@@ -14,10 +14,11 @@ from typing import Final
 import anyio
 import msgspec
 
+from runner.engine.last import opened
 from runner.engine.limits import EngineLimits
-from runner.errors import ActionError, PermanentError, StoreError, TemporaryError
+from runner.errors import ActionError, PermanentError, TemporaryError
 from runner.events import Accepted, AnyEvent, Failure, Stored, encode
-from runner.expressions.labels import NO_LABELS, Labelled, Labels, mask
+from runner.expressions.labels import Labelled, mask
 from runner.ports import Append, Blob, Durable, EventSink, Journal, Park, Redactor, RunChange, Sealer
 
 ROW_BYTES = 4096
@@ -130,15 +131,7 @@ class Recorder:
         """
         The real value, of this run or of another. Raises StoreError or SecretError where it cannot be had any more.
         """
-        if stored.sealed is not None:
-            data = self._sealer.open(run or self.run, stored.sealed)
-        elif stored.blob is not None:
-            data = await self._journal.blob(run or self.run, stored.blob)
-        elif stored.json is not None:
-            data = bytes(stored.json)
-        else:
-            raise StoreError(f"run {self.run}: a value of the journal is empty")
-        return Labelled(msgspec.json.decode(data), labels_of(stored))
+        return await opened(stored, run or self.run, self._journal, self._sealer)
 
     def failure(self, error: ActionError, *, attempts: int = 1, action: str = "") -> Failure:
         """A failure with everything in it masked."""
@@ -193,8 +186,3 @@ class Recorder:
         self._blob_number += 1
         self._blobs.append(Blob(self._blob_number, data))
         return self._blob_number
-
-
-def labels_of(stored: Stored) -> Labels:
-    """The labels of a stored value."""
-    return {path: frozenset(names) for path, names in stored.labels} if stored.labels else NO_LABELS

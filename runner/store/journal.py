@@ -29,12 +29,12 @@ def journal_row(run: str, seq: int, boot: int, at: float, events: bytes) -> Jour
         raise StoreFormatError(message) from None
 
 
-def last_output(newest_first: Iterable[JournalRow]) -> Stored | None:
-    """The output of a run's latest end."""
+def latest_end(newest_first: Iterable[JournalRow]) -> Ended | None:
+    """A run's latest end."""
     for row in newest_first:
         for event in reversed(row.events):
             if isinstance(event, Ended):
-                return event.output
+                return event
     return None
 
 
@@ -63,3 +63,9 @@ def _unsealed(event: AnyEvent) -> Any:
         if isinstance(value, Stored) and value.sealed is not None
     }
     return msgspec.structs.replace(event, **gone) if gone else event
+
+
+def last_output(newest_first: Iterable[JournalRow]) -> Stored | None:
+    """The output of a run's latest end."""
+    end = latest_end(newest_first)
+    return None if end is None else end.output

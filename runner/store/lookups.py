@@ -16,9 +16,10 @@ import msgspec
 
 from runner.definitions.model import Workflow
 from runner.errors import StoreError, StoreFormatError
+from runner.events import Ended
 from runner.ports import Due, Last, RunRow
 from runner.store.fence import unread
-from runner.store.journal import journal_row, last_output
+from runner.store.journal import journal_row, last_output, latest_end
 from runner.store.rows import run_row
 from runner.store.statements import load
 
@@ -71,6 +72,11 @@ class Lookups:
         statement = self._sql["run"].replace("{row}", self._sql["row"])
         row = next(self._ask(statement, (run,)), None)
         return None if row is None else run_row(row)
+
+    def end(self, run: str) -> Ended | None:
+        """A run's latest end. Raises StoreFormatError."""
+        newest_first = self._ask(self._sql["journal_backwards"], (run,))
+        return latest_end(journal_row(run, *each) for each in newest_first)
 
     def due(self, before: float, most: int) -> Sequence[Due]:
         """Parked places whose time has come, earliest first."""

@@ -15,10 +15,11 @@ from typing import Any, TypeVar
 from runner.clock import Clock, SystemClock
 from runner.definitions.model import Workflow
 from runner.errors import RunnerError, StoreDegradedError, StoreError
+from runner.events import Ended
 from runner.ports import Admission, Admitted, Append, Claimed, Due, JournalRow, Last, RunFilter, RunRow, Sizes, Swept
 from runner.store.bounds import MOST_WAITING, PREFIX
 from runner.store.fence import after_refused
-from runner.store.journal import journal_row, last_output
+from runner.store.journal import journal_row, last_output, latest_end
 from runner.store.memory_firings import MemoryFirings
 from runner.store.memory_retention import forget, sweep
 from runner.store.pending import Pending
@@ -122,6 +123,10 @@ class MemoryStore:
     async def last_seq(self, run: str) -> int:
         """The number of the run's last append."""
         return max(self.tables.journal.get(run, {}), default=0)
+
+    async def end(self, run: str) -> Ended | None:
+        """How the run ended."""
+        return latest_end(reversed(self._journal(run)))
 
     async def blob(self, run: str, number: int) -> bytes:
         """A value that was too big for its row. Raises StoreError."""

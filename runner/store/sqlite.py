@@ -21,6 +21,7 @@ import anyio
 from runner.clock import Clock, SystemClock
 from runner.definitions.model import Workflow
 from runner.errors import StoreError
+from runner.events import Ended
 from runner.ports import Admission, Admitted, Append, Claimed, Due, JournalRow, Last, RunFilter, RunRow, Sizes, Swept
 from runner.store import files
 from runner.store.admissions import Admissions
@@ -109,6 +110,11 @@ class SqliteStore:
         """The number of the run's last append."""
         await self._writer.written()
         return await self._reads.last_seq(run)
+
+    async def end(self, run: str) -> Ended | None:
+        """How the run ended. Raises StoreFormatError where its journal cannot be read."""
+        await self._writer.written()
+        return self._lookups.end(run)
 
     async def blob(self, run: str, number: int) -> bytes:
         """A value that was too big for its row. Raises StoreError."""

@@ -1,0 +1,41 @@
+"""
+What triggers were given by the composition root, as one value.
+
+    dispatcher (submit, wait) · store (last, end, blob) · resolver · sealer · clock
+
+Each kind of trigger takes from it what it needs; nothing here does anything.
+"""
+
+from typing import Protocol
+
+import msgspec
+
+from runner.clock import Clock
+from runner.engine.admission import Submission
+from runner.engine.context import Resolver
+from runner.ports import Admitted, ExecutorLimits, RunRow, Sealer, Store
+
+
+class Dispatcher(Protocol):
+    """What is needed of `runner.engine.dispatcher`."""
+
+    async def submit(self, submission: Submission) -> Admitted:
+        """Accept a run, durably. Raises RefusedError, StoreDegradedError."""
+
+    async def wait(self, run: str) -> RunRow:
+        """The run's row once it has ended."""
+
+
+class TriggerServices(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Who starts runs, who knows the last ones, what secrets are. `base` is where the runs' pages are, or empty;
+    `limits` bounds where keys for tokens may be fetched from.
+    """
+
+    clock: Clock
+    dispatcher: Dispatcher
+    store: Store
+    resolver: Resolver
+    sealer: Sealer
+    limits: ExecutorLimits = ExecutorLimits()
+    base: str = ""
