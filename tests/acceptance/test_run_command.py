@@ -21,7 +21,7 @@ inputs:
   body: {type: object, default: {}}
   name: {type: string, default: nobody}
 actions:
-  - {id: say, type: set, config: {n: $input.n, share: $input.share, on: $input.on, tags: $input.tags, body: $input.body, name: $input.name, of: $trigger}}
+  - {id: say, type: set, config: {n: $input.n, share: $input.share, on: $input.on, tags: $input.tags, body: $input.body, name: $input.name, of: $trigger.body}}
 output: $action.say
 """
 
@@ -52,7 +52,7 @@ class TestWithoutDaemon:
         file = tmp_path / "inputs.yaml"
         file.write_text(INPUTS)
         (tmp_path / "body.json").write_text('{"big": 123456789012345678901234567890}')
-        (tmp_path / "trigger.json").write_text('{"from": "hand"}')
+        (tmp_path / "trigger.json").write_text('{"body": {"from": "hand"}}')
         words = ["n=5", "share=1.25", "on=true", 'tags=["a", 1]', "body=@body.json", "name=@@ann"]
         pairs = [word for pair in words for word in ("--input", pair)]
         result = await installation.result(file, *pairs, "--trigger", "trigger.json")
@@ -147,6 +147,11 @@ class TestWrongUse:
             (["inputs", "-i", "n=1", "-i", "tags={}"], 1, "inputs: input 'tags' wants a JSON list such as [1, 2]"),
             (["inputs", "-i", "n=@none.txt"], 2, "--input n: none.txt cannot be read: No such file or directory"),
             (["inputs", "--trigger", "config.toml"], 2, "--trigger: config.toml is not JSON"),
+            (
+                ["inputs", "--trigger", "odd.json"],
+                2,
+                "--trigger: odd.json: $trigger has no 'boddy'; did you mean body?",
+            ),
             (["none.yaml"], 2, "FILE: none.yaml cannot be read: No such file or directory"),
             (["input"], 1, "there is no workflow 'input'; did you mean inputs?"),
             (["broken"], 1, "broken: its file broken.yaml is broken: `runner workflows list` tells why"),
@@ -156,6 +161,7 @@ class TestWrongUse:
     )
     def test_it_is_one_sentence(self, two_files: Installation, words: list[str], status: int, message: str) -> None:
         """It says what, where and what was expected, and no run is made."""
+        (two_files.folder / "odd.json").write_text('{"boddy": 1}')
         done = two_files.run("run", *words, "--json")
 
         assert (done.returncode, done.stdout) == (status, b"")
