@@ -11,6 +11,7 @@ The errors of Runner, one tree.
     │   └── ExpressionLimitError    it would have been too long, too big or too deep
     ├── SecretError
     │   ├── SecretMissingError      no such secret or variable
+    │   ├── SecretGoneError         a value that a run had kept sealed is there no more
     │   ├── SecretRefusedError      there is one, but this may not use it
     │   ├── SecretConflictError     it is at another version than was expected
     │   ├── VaultKeyError           the master key does not open this vault
@@ -125,6 +126,10 @@ class SecretMissingError(SecretError):
     """No secret or variable of that name."""
 
 
+class SecretGoneError(SecretError):
+    """A value that was kept sealed for a run was deleted: only its masked text is left, which is never used as data."""
+
+
 class SecretRefusedError(SecretError):
     """The secret exists, but may not be used here."""
 
@@ -172,7 +177,7 @@ class StoreFormatError(StoreError):
 class RefusedError(RunnerError):
     """
     A run was not accepted. `reason` is one of `inputs`, `full`, `unknown`, `paused`, `draining`, `degraded`, `skip`,
-    `too_large`.
+    `too_large`, `ended`, `live`, `gone`, `rerun`.
 
     `errors` holds one `{path, message}` for each input that does not fit.
     """

@@ -33,8 +33,8 @@ class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
     A value as the journal has it: masked, with what is needed to use the real one.
 
     `json` is the masked value unless it was too big for a row, then `blob` numbers its row in the blob table. Where
-    masking changed it and it may be needed again, `sealed` holds the real value under the run's key. `labels` are the
-    paths that carry secrets' names.
+    masking changed it and it may be needed again, `sealed` holds the real value under the run's key; empty bytes stand
+    for one that was deleted. `labels` are the paths that carry secrets' names.
     """
 
     json: msgspec.Raw | None = None
@@ -198,12 +198,17 @@ class Recovered(Event, frozen=True, tag="recovered"):
 
 
 class Rerun(Event, frozen=True, tag="rerun"):
-    """A failed or cancelled run goes on, as `generation`, from `place` or from its first unfinished action."""
+    """
+    An ended run goes on, as `generation`, from the action `place` or from its first unfinished one.
+
+    `again` are places that were finished and are repeated, since their values are needed and are there no more.
+    """
 
     at: float
     generation: int
     place: str = ""
     by: str = ""
+    again: tuple[str, ...] = ()
 
 
 AnyEvent = Accepted | Started | Finished | Expanded | Settled | Parked | Cancelling | Phase | Ended | Recovered | Rerun

@@ -1,5 +1,5 @@
 """
-All seams of Runner on one page: who needs what from whom, one reason to change each.
+All seams of Runner on one page, as protocols: who needs what from whom, one reason to change each.
 
     engine ──► Executor      carries out actions of one type            runner.executors
            ──► Journal       a run's events, appended under a fence     runner.store
@@ -9,9 +9,6 @@ All seams of Runner on one page: who needs what from whom, one reason to change 
            ──► Sealer        a value kept for later under a run's key   runner.secrets
            ──► EventSink     live news for whoever watches              runner.daemon
     vault  ──► VaultRows     its rows, whatever file they lie in        runner.secrets
-
-A port is a `Protocol` or a frozen value; nothing in here does anything. The values that cross the seams stand in
-`runner.records` (store) and `runner.exchanged` (executors) and are named here too.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -42,6 +39,7 @@ from runner.records import (
     Last,
     Park,
     Paused,
+    Reopening,
     RunChange,
     RunFilter,
     RunRow,
@@ -52,8 +50,8 @@ from runner.records import (
 __all__ = [
     "ActionType", "Admission", "Admitted", "Append", "Blob", "Call", "Claimed", "ConfigCheck", "Due", "Durable",
     "Ending", "EventSink", "Executor", "ExecutorLimits", "Firing", "FiringRow", "Firings", "Journal", "JournalRow",
-    "Last", "OpenExecutor", "Park", "Paused", "Redactor", "Result", "RunChange", "RunFilter", "RunRow", "Runs",
-    "Sealer", "SecretSource", "Sizes", "Store", "Swept", "Token", "TokenCache", "Upkeep", "WrittenConfig",
+    "Last", "OpenExecutor", "Park", "Paused", "Redactor", "Reopening", "Result", "RunChange", "RunFilter", "RunRow",
+    "Runs", "Sealer", "SecretSource", "Sizes", "Store", "Swept", "Token", "TokenCache", "Upkeep", "WrittenConfig",
 ]  # fmt: skip
 
 
@@ -149,11 +147,11 @@ class Journal(Protocol):
     async def read(self, run: str) -> Sequence[JournalRow]:
         """The run's whole journal in order."""
 
-    async def last_seq(self, run: str) -> int:
-        """The number of the run's last append, whether it can be decoded or not; 0 where there is none."""
-
     async def end(self, run: str) -> Ended | None:
         """How the run ended; None where it has not. Raises StoreError."""
+
+    async def last_seq(self, run: str) -> int:
+        """The number of the run's last append, decodable or not; 0: none."""
 
     async def blob(self, run: str, number: int) -> bytes:
         """A value that was too big for its row. Raises StoreError."""
@@ -164,6 +162,9 @@ class Runs(Protocol):
 
     async def admit(self, admission: Admission) -> Admitted:
         """Accept a run, durably; limits and deduplication are counted in the store (design §7)."""
+
+    async def reopen(self, reopening: Reopening) -> Admitted:
+        """Let an ended run go on, durably, as its limit lets it. Raises RefusedError (`unknown`, `live`)."""
 
     async def claim(self, boot: int, most: int) -> Sequence[Claimed]:
         """Take up to `most` queued runs that their limits let go, oldest first, and mark them running."""
@@ -264,10 +265,7 @@ class SecretSource(Protocol):
     """Where `$secret.NAME` comes from."""
 
     async def resolve(self, names: frozenset[str], workflow: str) -> Mapping[str, str]:
-        """
-        The values of all of `names`, for a run of `workflow`. Raises SecretMissingError or SecretRefusedError, which
-        name the secret.
-        """
+        """All of `names`, for a run of `workflow`. Raises SecretMissingError, SecretRefusedError, which name it."""
 
 
 class Sealer(Protocol):

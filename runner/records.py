@@ -167,6 +167,19 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     """False: admit as queued whatever room there is (the dispatcher has no free slot)."""
 
 
+class Reopening(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    An ended run that asks to go on. `append` holds its `Rerun`; the store adds the change of the run's row.
+
+    The limit is the one that the run was accepted under; `max_queued`, `when_full` and `start` as for an `Admission`.
+    """
+
+    append: Append
+    max_queued: int = 100
+    when_full: Literal["queue", "skip", "cancel_running"] = "queue"
+    start: bool = True
+
+
 class Admitted(msgspec.Struct, frozen=True):
     """
     What became of an admission. `run` is the first run's id for a duplicate; `cancel` names a run to cancel first.

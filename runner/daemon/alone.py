@@ -18,7 +18,7 @@ import anyio
 from runner.daemon.catalogs import open_catalogs
 from runner.daemon.root import known_types, open_confidential, open_engine, open_runs, system_clock
 from runner.daemon.service import run_process, watch_signals
-from runner.ports import Admission, Admitted, Claimed, Due, Store
+from runner.ports import Admission, Admitted, Claimed, Due, Reopening, Store
 from runner.settings import Loaded
 from runner.web.lines import AcceptedLine, AnyLine, RunRequest
 
@@ -40,6 +40,12 @@ class OwnRuns:
     async def admit(self, admission: Admission) -> Admitted:
         """As the store does; the run is one of ours from now on."""
         admitted = await self._store.admit(admission)
+        self._own.add(admitted.run)
+        return admitted
+
+    async def reopen(self, reopening: Reopening) -> Admitted:
+        """As the store does; the run is one of ours from now on."""
+        admitted = await self._store.reopen(reopening)
         self._own.add(admitted.run)
         return admitted
 

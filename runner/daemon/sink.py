@@ -9,7 +9,7 @@ What is logged here was masked before it became an event; the log masks its fini
 
 from typing import Any
 
-from runner.events import AnyEvent, Cancelling, Ended, Finished, Settled, Started
+from runner.events import AnyEvent, Cancelling, Ended, Finished, Rerun, Settled, Started
 from runner.web.news import News
 
 
@@ -37,6 +37,8 @@ class Sink:
                 log.warning("action failed", run=run, workflow=workflow, action=event.place, error=error.message)
             case Cancelling(scope=""):
                 log.info("run is cancelled", run=run, workflow=workflow, why=event.why, by=event.by)
+            case Rerun():
+                log.info("run goes on again", run=run, workflow=workflow, generation=event.generation, by=event.by)
             case Ended():
                 self._ended(run, workflow, event)
 

@@ -92,7 +92,7 @@ class Admissions:
                 workflow=workflow.name,
                 revision=plan.revision,
                 definition=plan.definition,
-                first=recorder.first_append(first),
+                first=recorder.asking(first),
                 trigger=submission.kind,
                 labels=workflow.labels,
                 parent=submission.parent,

@@ -54,7 +54,7 @@ class AttemptCall:
         self.pages = pages
         self.left = False
         self.keyed = False
-        self._generation = run.generation
+        self._generation = node.generation
         self._sealer: Sealer = services.sealer
         self._destinations: Destinations = services.destinations
         self._keep = keep
@@ -100,7 +100,7 @@ async def carry_out(
         error = action_error(caught, f"the {node.plan.type} executor", effect="unknown" if call.left else "none")
         return failed(node, error, recorder, services, keyed=call.keyed), None
     at = services.clock.wall()
-    end = Finished(at=at, place=node.place, attempt=node.attempt, outcome="succeeded", effect="done", value=stored)
+    end = Finished(at, node.place, node.attempt, "succeeded", node.generation, effect="done", value=stored)
     return end, value
 
 
@@ -115,6 +115,7 @@ def failed(node: Node, error: ActionError, recorder: Recorder, services: Service
         at=now,
         place=node.place,
         attempt=node.attempt,
+        generation=node.generation,
         outcome="failed",
         effect=error.effect,
         error=recorder.failure(error, attempts=node.attempt, action=node.place),
@@ -128,6 +129,7 @@ def cancelled(node: Node, services: Services, *, left: bool) -> Finished:
         at=services.clock.wall(),
         place=node.place,
         attempt=node.attempt,
+        generation=node.generation,
         outcome="cancelled",
         effect="unknown" if left else "none",
     )

@@ -11,11 +11,12 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from runner.engine.facts import error_fields, run_field
+from runner.engine.facts import error_fields, fixed_values, run_field
 from runner.engine.limits import EngineLimits
 from runner.engine.plan import NO_NAMES, Names, Piece
 from runner.engine.recorder import Recorder
 from runner.engine.state import Body, Node, Run
+from runner.errors import SecretGoneError
 from runner.expressions.labels import ABSENT, NO_LABELS, Absent, Labelled, Path, below
 from runner.ports import Redactor
 
@@ -69,6 +70,7 @@ class Context:
         self._resolver = resolver
         self._callbacks = callbacks
         self._fixed: dict[str, Labelled] = {}
+        self._gone: dict[str, SecretGoneError] = {}
 
     async def open(self, *, inputs: Labelled | None = None, trigger: Labelled | None = None) -> None:
         """
@@ -76,12 +78,26 @@ class Context:
         """
         accepted = self.run.accepted
         assert accepted is not None
-        self._fixed["input"] = inputs or await self._recorder.load(accepted.inputs)
-        self._fixed["trigger"] = trigger or await self._recorder.load(accepted.trigger)
-        if accepted.last is not None:
-            self._fixed["last"] = await self._recorder.load(accepted.last)
-        for value in self._fixed.values():
-            self.mask_from_now(value)
+        for root, stored in fixed_values(accepted).items():
+            given = inputs if root == "input" else trigger if root == "trigger" else None
+            try:
+                self._fixed[root] = value = given or await self._recorder.load(stored)
+            except SecretGoneError as error:
+                self._gone[root] = error
+            else:
+                self.mask_from_now(value)
+        for node in self.run.nodes.values():
+            await self._mask_again(node)
+
+    async def _mask_again(self, node: Node) -> None:
+        """Know what was secret in the values that an earlier process journaled, before anything new is written."""
+        expanded = [node.items.event.items] if node.items is not None else []
+        for stored in (*([node.value] if node.value is not None else []), *expanded, *node.pages):
+            if stored.labels:
+                try:
+                    self.mask_from_now(await self._recorder.load(stored))
+                except SecretGoneError:
+                    continue
 
     async def scope(
         self,
@@ -154,7 +170,9 @@ class Context:
             await self._load_items(body, node)
 
     def fixed(self, root: str) -> Labelled | Absent:
-        """Inputs, trigger or `$last`."""
+        """Inputs, trigger or `$last`. Raises SecretGoneError where only a mask of it is left."""
+        if root in self._gone:
+            raise self._gone[root]
         return self._fixed.get(root, ABSENT)
 
     def run_fields(self, path: Path) -> Labelled | Absent:
@@ -183,7 +201,9 @@ class RunScope:
         run = context.run
         place = node.place if node else body.scope
         attempt = node.attempt if node else 0
-        self.seed = hashlib.sha256(f"{run.id} {place} {run.generation} {attempt}".encode()).digest()
+        self.seed = hashlib.sha256(
+            f"{run.id} {place} {node.generation if node else run.generation} {attempt}".encode()
+        ).digest()
 
     def lookup(self, root: str, path: Path) -> tuple[Labelled | Absent, int]:
         """The value of a root with as many names as belong to it."""

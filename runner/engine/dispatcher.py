@@ -21,6 +21,7 @@ from runner.engine.live import LiveRuns
 from runner.engine.loading import Loader
 from runner.engine.orders import Cancel, Wake
 from runner.engine.recovery import Recovery
+from runner.engine.reruns import Reruns
 from runner.engine.services import Services
 from runner.errors import RefusedError, StoreError
 from runner.events import CancelReason
@@ -38,6 +39,7 @@ class Dispatcher:
         self._tasks = tasks
         self._runs = LiveRuns(services, admissions, self._loader, tasks)
         self._recovery = Recovery(services, self._runs)
+        self._reruns = Reruns(services, self._loader)
 
     # ------------------------------------------------------------------------------------------------ runs come in
 
@@ -62,6 +64,41 @@ class Dispatcher:
                 runs.free += 1
                 runs.nudge()
         return accepted.admitted
+
+    async def rerun(self, run: str, action: str = "", by: str = "") -> Admitted:
+        """
+        Let an ended run go on from its first unfinished action, or from `action` and what follows it.
+
+        When this returns it is on disk. Raises RefusedError (`unknown`, `live`, `rerun`, `gone`, `full`, `skip`,
+        `draining`), StoreError.
+        """
+        runs, room = self._runs, self._take_room("runs nothing again")
+        spawned = False
+        try:
+            prepared = await self._reruns.prepared(run, action, by, start=room)
+            admitted = await self._services.store.reopen(prepared.reopening)
+            self._let_in(admitted)
+            again = prepared.loaded.conductor.run
+            self._services.sink.publish(again.id, again.plan.workflow.name, prepared.event)
+            if admitted.verdict == "running":
+                runs.go_on(prepared.loaded, prepared.intents)
+                spawned = True
+            else:
+                runs.left.discard(again.id)
+                self._queued(admitted)
+        finally:
+            if room and not spawned:
+                runs.free += 1
+                runs.nudge()
+        return admitted
+
+    def _let_in(self, admitted: Admitted) -> None:
+        if admitted.verdict in {"skipped", "full"}:
+            reason = "skip" if admitted.verdict == "skipped" else "full"
+            why = (
+                "another run has its place (when_full: skip)" if reason == "skip" else "the queue is full (max_queued)"
+            )
+            raise RefusedError(f"run {admitted.run} is not run again now: {why}", reason=reason)
 
     def _take_room(self, refusal: str) -> bool:
         """Whether there is a slot, which is then taken. Raises RefusedError while draining, or for a full queue."""

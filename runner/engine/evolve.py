@@ -9,8 +9,11 @@ those of a journal: the same function, so a resume is a fold.
 """
 
 from runner.engine.halting import blame, halt_body, halt_items, phase_done
-from runner.engine.intents import Await, Enter, Execute, Intent, Interrupt, Join, Retry
-from runner.engine.places import inner, item, scope_of_attempt
+from runner.engine.intents import Await, Enter, Execute, Intent, Interrupt, Retry
+from runner.engine.opening import advance, close_group, open_phase
+from runner.engine.outstanding import outstanding
+from runner.engine.places import scope_of_attempt
+from runner.engine.reopening import reopen
 from runner.engine.state import TERMINAL, Body, IllegalEventError, Items, Node, Run
 from runner.events import (
     Accepted,
@@ -23,7 +26,6 @@ from runner.events import (
     Finished,
     Parked,
     Phase,
-    PhaseName,
     Recovered,
     Rerun,
     Settled,
@@ -33,7 +35,7 @@ from runner.events import (
 
 def evolve(run: Run, event: AnyEvent) -> list[Intent]:
     """Apply one event. Raises IllegalEventError where it cannot follow; the run is then not to be used."""
-    if run.ended is not None or (run.accepted is None) != isinstance(event, Accepted):
+    if (run.ended is None) == isinstance(event, Rerun) or (run.accepted is None) != isinstance(event, Accepted):
         raise IllegalEventError(f"run {run.id}: {type(event).__name__} cannot follow here")
     intents: list[Intent] = []
     match event:
@@ -50,36 +52,22 @@ def evolve(run: Run, event: AnyEvent) -> list[Intent]:
         case Phase():
             body = _body(run, event.scope)
             body.deadline = event.deadline
-            _open_phase(run, body, event.phase, intents)
+            open_phase(run, body, event.phase, intents)
         case Cancelling():
             _cancelling(run, event, intents)
         case Accepted():
             run.accepted = event
             run.bodies[""] = body = Body("", run.plan.body, None)
             body.deadline = event.deadline
-            _open_phase(run, body, "main", intents)
+            open_phase(run, body, "main", intents)
         case Recovered():
             run.recoveries += 0 if event.clean else 1
         case Ended():
             run.ended = event
         case Rerun():
-            raise IllegalEventError(f"run {run.id}: only an ended run is run again")
+            reopen(run, event)
+            intents.extend(outstanding(run))
     return intents
-
-
-def _open_phase(run: Run, body: Body, phase: PhaseName, intents: list[Intent]) -> None:
-    body.phase = phase
-    body.halting = False
-    actions = body.phase_plan.actions
-    for name, plan in actions.items():
-        node = Node(inner(body.scope, name), plan, body)
-        body.nodes[name] = run.nodes[node.place] = node
-        body.waits[name] = len(plan.needs)
-        if not plan.needs:
-            intents.append(Enter(node.place))
-    body.live = len(actions)
-    if not actions:
-        phase_done(body, intents)
 
 
 def _started(run: Run, event: Started, intents: list[Intent]) -> None:
@@ -98,7 +86,7 @@ def _started(run: Run, event: Started, intents: list[Intent]) -> None:
     node.group = run.bodies[scope] = body = Body(scope, node.plan.body, node)
     if node.plan.action.timeout is not None:
         body.deadline = event.at + node.plan.action.timeout
-    _open_phase(run, body, "main", intents)
+    open_phase(run, body, "main", intents)
 
 
 def _finished(run: Run, event: Finished, intents: list[Intent]) -> None:
@@ -106,7 +94,10 @@ def _finished(run: Run, event: Finished, intents: list[Intent]) -> None:
     if event.attempt != node.attempt or node.state == "pending":
         raise IllegalEventError(f"run {run.id}: attempt {event.attempt} of {event.place} did not begin")
     node.value, node.error = event.value, event.error
-    _close_group(run, node)
+    if event.retry_at is not None or event.outcome == "succeeded" or (node.plan.continues and not node.halted):
+        close_group(run, node)
+    elif node.group is not None:
+        node.group.deadline = None
     if event.retry_at is not None:
         node.state = "waiting"
         node.parked = None
@@ -146,7 +137,7 @@ def _expanded(run: Run, event: Expanded, intents: list[Intent]) -> None:
     node.state = "running"
     node.started_at = event.at
     node.items = Items(event)
-    _advance(run, node, intents)
+    advance(run, node, intents)
 
 
 def _parked(run: Run, event: Parked, intents: list[Intent]) -> None:
@@ -189,7 +180,7 @@ def _item_ended(run: Run, node: Node, owner: Node, intents: list[Intent]) -> Non
     if node.state == "failed" and not node.plan.continues and items.failed is None:
         items.failed = node.error
         halt_items(items, intents, deep=False)
-    _advance(run, owner, intents)
+    advance(run, owner, intents)
 
 
 def _action_ended(node: Node, intents: list[Intent]) -> None:
@@ -205,32 +196,6 @@ def _action_ended(node: Node, intents: list[Intent]) -> None:
                 intents.append(Enter(body.nodes[name].place))
     if body.live == 0:
         phase_done(body, intents)
-
-
-def _advance(run: Run, node: Node, intents: list[Intent]) -> None:
-    items = node.items
-    assert items is not None
-    if not node.halted and items.failed is None:
-        while items.live < node.plan.action.concurrency and items.next < items.count:
-            each = Node(item(node.place, items.next), node.plan, node.body, node, items.next)
-            run.nodes[each.place] = each
-            items.nodes.append(each)
-            items.next += 1
-            items.live += 1
-            intents.append(Enter(each.place))
-    if items.live == 0:
-        intents.append(Join(node.place))
-
-
-def _close_group(run: Run, node: Node) -> None:
-    if node.group is None:
-        return
-    del run.bodies[node.group.scope]
-    for each in node.group.nodes.values():
-        del run.nodes[each.place]
-        for one in each.items.nodes if each.items else ():
-            del run.nodes[one.place]
-    node.group = None
 
 
 def _open(run: Run, place: str) -> Node:

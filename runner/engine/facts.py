@@ -1,5 +1,5 @@
 """
-What a run says of itself in expressions: `$run.NAME` and `$action.ID.error`.
+What a run says of itself in expressions: `$run.NAME` and `$action.ID.error`; and what it was given.
 
 Pure readings of the state for `runner.engine.context`; everything in them was masked before it became part of it.
 """
@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.clock import iso
 from runner.engine.state import Run
-from runner.events import Failure
+from runner.events import Accepted, Failure, Stored
 from runner.expressions.labels import ABSENT, Absent, Labelled
 
 
@@ -40,3 +40,9 @@ def run_field(run: Run, name: str) -> Labelled | Absent:
             return Labelled(root.failed_action) if root.error else ABSENT
         case _:
             return ABSENT
+
+
+def fixed_values(accepted: Accepted) -> dict[str, Stored]:
+    """What a run is given once and for all, by root."""
+    values = {"input": accepted.inputs, "trigger": accepted.trigger}
+    return values | ({"last": accepted.last} if accepted.last is not None else {})

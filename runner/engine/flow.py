@@ -67,7 +67,7 @@ class Flow:
 
     def started(self, node: Node, attempt: int) -> Started:
         """An attempt's beginning."""
-        return Started(self._now(), node.place, attempt, self._context.run.generation)
+        return Started(self._now(), node.place, attempt, node.generation)
 
     async def wait_event(self, node: Node) -> Decision:
         """What a `wait` waits for."""
@@ -110,7 +110,7 @@ class Flow:
         node = body.parent
         assert node is not None
         if node.halted:
-            return Decision(Finished(self._now(), node.place, node.attempt, "cancelled"))
+            return Decision(Finished(self._now(), node.place, node.attempt, "cancelled", node.generation))
         if body.error is not None:
             return Decision(self._group_failed(node, body.error))
         try:
@@ -243,7 +243,7 @@ class Flow:
         return end
 
     def _succeeded(self, node: Node, stored: Stored) -> Finished:
-        return Finished(self._now(), node.place, node.attempt, "succeeded", self._context.run.generation, value=stored)
+        return Finished(self._now(), node.place, node.attempt, "succeeded", node.generation, value=stored)
 
     def _now(self) -> float:
         return self._services.clock.wall()

@@ -29,6 +29,7 @@ def halt_body(body: Body, intents: list[Intent], *, force: bool, deep: bool = Fa
     for node in body.current():
         if node.state == "pending":
             node.state = "skipped"
+            node.halted = True
             body.live -= 1
         elif not node.ended:
             _halt_node(node, intents, deep=deep)

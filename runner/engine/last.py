@@ -10,7 +10,7 @@ fills in before there is a run.
 import msgspec
 
 from runner.clock import iso
-from runner.errors import StoreError
+from runner.errors import SecretGoneError, StoreError
 from runner.events import Stored
 from runner.expressions.labels import NO_LABELS, Labelled, Labels
 from runner.ports import Journal, Last, Sealer
@@ -28,6 +28,8 @@ async def last_value(last: Last, journal: Journal, sealer: Sealer) -> Labelled |
 
 async def opened(stored: Stored, run: str, journal: Journal, sealer: Sealer) -> Labelled:
     """The real value of what a run's journal keeps. Raises StoreError or SecretError where it cannot be had."""
+    if stored.sealed == b"":
+        raise SecretGoneError(f"run {run}: a value that was kept sealed is there no more")
     if stored.sealed is not None:
         data = sealer.open(run, stored.sealed)
     elif stored.blob is not None:

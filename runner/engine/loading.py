@@ -11,13 +11,15 @@ from typing import NamedTuple
 
 from runner.engine.admission import Admissions
 from runner.engine.context import Context
+from runner.engine.evolve import evolve
 from runner.engine.recorder import Recorder
 from runner.engine.resume import fold, in_flight
 from runner.engine.run import Conductor
 from runner.engine.services import Services
 from runner.engine.state import Run
 from runner.engine.waits import Children
-from runner.events import Failure, Finished, Recovered
+from runner.events import AnyEvent, Failure, Finished, Recovered
+from runner.ports import RunRow
 
 
 class Loaded(NamedTuple):
@@ -44,9 +46,16 @@ class Loader:
         row = await self._services.store.get(run)
         if row is None or row.ended_at is not None:
             return None
+        return await self.folded(row)
+
+    async def folded(self, row: RunRow, *events: AnyEvent) -> Loaded:
+        """The run as its journal has it, and as it is after `events`, which stand in no journal. Raises as `stored`."""
         plan = await self._admissions.plan_of(row.revision)
-        rows = await self._services.store.read(run)
-        return self.loaded(fold(run, plan, rows), seq=rows[-1].seq)
+        rows = await self._services.store.read(row.id)
+        run = fold(row.id, plan, rows)
+        for event in events:
+            evolve(run, event)
+        return self.loaded(run, seq=rows[-1].seq)
 
     def loaded(self, run: Run, *, seq: int) -> Loaded:
         """A run whose state is known; `seq` is the number of its last append."""
@@ -87,4 +96,6 @@ class Loader:
                     attempts=node.attempt,
                     action=node.place,
                 )
-                conductor.apply(Finished(now, node.place, node.attempt, "interrupted", effect="unknown", error=error))
+                conductor.apply(
+                    Finished(now, node.place, node.attempt, "interrupted", node.generation, "unknown", error=error)
+                )

@@ -26,6 +26,7 @@ def wanted(run: Run, intent: Intent) -> bool:
         body = run.bodies.get(intent.scope)
         return (
             body is not None
+            and not (body.parent is not None and body.parent.ended)
             and body.live == 0
             and after(body) == (intent.phase if isinstance(intent, NextPhase) else None)
         )

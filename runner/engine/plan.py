@@ -9,7 +9,7 @@ the revisions in use; `runner.engine.evolve` asks them what follows what.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -96,6 +96,13 @@ class ActionPlan:
             self.model = (BUILTIN_SPECS if builtin else compiler.types)[action.type].config
             self.config = compiler.value(action.config or {}, leaf_kinds(action.config or {}, self.model))
 
+    def pieces(self) -> Iterator[Piece]:
+        """Everything of it that is evaluated, what is inside of a group too."""
+        own = (self.condition, self.items, self.output, self.until, self.config)
+        yield from (piece for piece in own if piece is not None)
+        if self.body is not None:
+            yield from self.body.pieces()
+
     @property
     def volatile(self) -> bool:
         """Whether what an attempt does depends on the time it began at, so that its start must be on disk first."""
@@ -135,6 +142,14 @@ class BodyPlan:
             "finally": PhasePlan(body.finally_, compiler),
         }
         self.output = compiler.value(body.output) if body.output is not msgspec.UNSET else None
+
+    def pieces(self) -> Iterator[Piece]:
+        """Everything in it that is evaluated."""
+        for phase in self.phases.values():
+            for action in phase.actions.values():
+                yield from action.pieces()
+        if self.output is not None:
+            yield self.output
 
 
 class Plan:

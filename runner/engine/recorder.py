@@ -17,7 +17,7 @@ import msgspec
 from runner.engine.last import opened
 from runner.engine.limits import EngineLimits
 from runner.errors import ActionError, PermanentError, TemporaryError
-from runner.events import Accepted, AnyEvent, Failure, Stored, encode
+from runner.events import Accepted, AnyEvent, Failure, Rerun, Stored, encode
 from runner.expressions.labels import Labelled, mask
 from runner.ports import Append, Blob, Durable, EventSink, Journal, Park, Redactor, RunChange, Sealer
 
@@ -93,10 +93,10 @@ class Recorder:
         self._last = self._journal.append(self._append(at, change=change, waiting=waiting))
         return self._last
 
-    def first_append(self, accepted: Accepted) -> Append:
-        """A run's first append, for its admission: nobody watches yet, and the store's answer says if it is on disk."""
-        self._events.append(accepted)
-        return self._append(accepted.at)
+    def asking(self, event: Accepted | Rerun) -> Append:
+        """The append of a run that asks to be let in: nobody is told before the store's answer says that it is."""
+        self._events.append(event)
+        return self._append(event.at)
 
     async def durable(self) -> None:
         """Come back when everything handed over is on disk. Raises StoreError."""

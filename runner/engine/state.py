@@ -56,18 +56,21 @@ class Node:
     """
     One action, or one item of a `for_each`.
 
-    `attempt` counts attempts that began. `halted`: it is to end as cancelled. `group` is the body of its current
-    attempt. `decoded` is what `value` holds, once `runner.engine.context` has opened it: a cache, no state.
+    `attempt` counts attempts that began in `generation`, from which its idempotency keys come. `halted`: it is to end
+    as cancelled, or never began for that reason. `group` is the body of its current attempt, and stays where that
+    failed or was ended, for a rerun. `decoded` is what `value` holds, once `runner.engine.context` has opened it: a
+    cache, no state.
     """
 
     __slots__ = (
-        "attempt", "body", "decoded", "error", "group", "halted", "index", "items", "owner", "pages", "parked", "place",
-        "plan", "retry_at", "started_at", "state", "value",
+        "attempt", "body", "decoded", "error", "generation", "group", "halted", "index", "items", "owner", "pages",
+        "parked", "place", "plan", "retry_at", "started_at", "state", "value",
     )  # fmt: skip
 
     def __init__(
         self, place: str, plan: ActionPlan, body: "Body", owner: "Node | None" = None, index: int = -1
     ) -> None:
+        self.generation: int = body.generation if owner is None else owner.generation
         self.place = place
         self.plan = plan
         self.body = body
@@ -102,7 +105,7 @@ class Body:
     A body under way. `live` counts the actions of its phase that have not ended; `waits` how many needs each still has.
 
     `halting`: nothing more begins in this phase. `cancelled`: it was ended from outside, so no `on_failure`.
-    `deadline` is the wall time at which its phase is over.
+    `deadline` is the wall time at which its phase is over. What begins anew in it does so in `generation`.
     """
 
     __slots__ = (
@@ -110,6 +113,7 @@ class Body:
         "deadline",
         "error",
         "failed_action",
+        "generation",
         "halting",
         "live",
         "nodes",
@@ -121,6 +125,7 @@ class Body:
     )
 
     def __init__(self, scope: str, plan: BodyPlan, parent: Node | None) -> None:
+        self.generation: int = parent.generation if parent is not None else 1
         self.scope = scope
         self.plan = plan
         self.parent = parent

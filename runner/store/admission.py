@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from runner.ports import Admission, Admitted
+from runner.ports import Admission, Admitted, Append, Reopening, RunChange
 
 Place = Literal["taken", "held"]
 """Where a live or queued run stands in its lane. A run without a limit has no lane and no place."""
@@ -57,10 +57,19 @@ def lane_of(asked: Admission) -> str | None:
 
 def decide(asked: Admission, lane: Lane | None) -> Decision:
     """Decide over `asked`. `lane` is None exactly where it has no limit; `max_queued` bounds those that are held."""
+    return _decided(asked, asked.limit, lane)
+
+
+def decide_again(asked: Reopening, limit: int | None, lane: Lane | None) -> Decision:
+    """The same for a run that has ended and asks to go on, under the limit that it was accepted with."""
+    return _decided(asked, limit, lane)
+
+
+def _decided(asked: Admission | Reopening, limit: int | None, lane: Lane | None) -> Decision:
     go: Literal["running", "queued"] = "running" if asked.start else "queued"
-    if lane is None or asked.limit is None:
+    if lane is None or limit is None:
         return Decision(go)
-    if lane.inherited or (lane.held == 0 and lane.taken < asked.limit):
+    if lane.inherited or (lane.held == 0 and lane.taken < limit):
         return Decision(go, "taken")
     if asked.when_full == "skip":
         return Decision("skipped")
@@ -76,3 +85,9 @@ def joined(lane: Lane, decision: Decision, run: str) -> Lane:
     if decision.place == "held":
         return msgspec.structs.replace(lane, held=lane.held + 1)
     return msgspec.structs.replace(lane, taken=lane.taken + 1, oldest=lane.oldest or run)
+
+
+def reopened(asked: Reopening, decision: Decision) -> Append:
+    """The append of a run that goes on, with what that changes in its row."""
+    state: Literal["running", "queued"] = "running" if decision.verdict == "running" else "queued"
+    return msgspec.structs.replace(asked.append, change=RunChange(state=state), waiting=False)

@@ -13,11 +13,12 @@ from typing import Any
 
 import msgspec
 
-from runner.ports import Admission, Admitted, Claimed
+from runner.ports import Admission, Admitted, Claimed, Reopening
 from runner.records import FiringRow
-from runner.store.admission import Decision, Lane, decide, joined, lane_of
+from runner.store.admission import Decision, Lane, decide, decide_again, joined, lane_of, reopened
 from runner.store.appends import Appends
-from runner.store.fence import old_boot
+from runner.store.bounds import ENDED
+from runner.store.fence import not_ended, old_boot
 from runner.store.lanes import Lanes
 from runner.store.rows import claimed
 from runner.store.statements import listed, load, with_rows
@@ -59,6 +60,23 @@ class Admissions:
         self._write(connection, accepted, firsts)
         return answers
 
+    def reopen(self, connection: sqlite3.Connection, asked: Reopening) -> Admitted:
+        """Let an ended run go on, or not. Raises RefusedError, StoreFencedError."""
+        run = asked.append.run
+        self._appends.check(asked.append, self._appends.boot(connection))
+        row = connection.execute(self._sql["to_reopen"], (run,)).fetchone()
+        if row is None or row[0] not in ENDED:
+            raise not_ended(run, None if row is None else row[0])
+        _, lane, limit, parent = row
+        full = None
+        if lane is not None:
+            inherited = self._lanes.inherited(connection, parent, lane)
+            full = msgspec.structs.replace(self._lanes.look(connection, lane), inherited=inherited)
+        decision = decide_again(asked, limit, full)
+        if decision.accepted:
+            self._appends.apply(connection, [reopened(asked, decision)])
+        return decision.answer(run)
+
     def claim(self, connection: sqlite3.Connection, boot: int, most: int, now: float) -> list[Claimed]:
         """Mark up to `most` queued runs that their limits let go as running. Raises StoreFencedError."""
         current = self._appends.boot(connection)
@@ -85,7 +103,7 @@ class Admissions:
         if name is None:
             return decide(asked, None)
         lane = lanes.get(name) or self._lanes.look(connection, name)
-        inherited = self._lanes.inherited(connection, asked, name)
+        inherited = self._lanes.inherited(connection, asked.parent.run if asked.parent else None, name)
         decision = decide(asked, msgspec.structs.replace(lane, inherited=inherited))
         lanes[name] = joined(lane, decision, asked.run)
         return decision

@@ -6,7 +6,7 @@ A refused append leaves a hole in what its run believes: the same store refuses 
 
 import sqlite3
 
-from runner.errors import StoreError, StoreFencedError, StoreReadError
+from runner.errors import RefusedError, StoreError, StoreFencedError, StoreReadError
 
 
 def old_boot(who: str, boot: int, current: int) -> StoreFencedError:
@@ -32,3 +32,10 @@ def no_such_run(run: str) -> StoreError:
 def unread(error: sqlite3.Error) -> StoreReadError:
     """SQLite did not give what was asked for. Its code says why, its text could hold what was looked for."""
     return StoreReadError(f"the store cannot be read ({getattr(error, 'sqlite_errorname', type(error).__name__)})")
+
+
+def not_ended(run: str, state: str | None) -> RefusedError:
+    """Only an ended run goes on again; `state` is None where there is no such run."""
+    if state is None:
+        return RefusedError(f"there is no run {run[:40]!r}", reason="unknown")
+    return RefusedError(f"run {run} is {state}: only a run that has ended is run again", reason="live")

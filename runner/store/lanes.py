@@ -10,7 +10,6 @@ Called by `runner.store.appends` and `runner.store.admissions` within the writer
 import sqlite3
 from collections.abc import Iterable
 
-from runner.ports import Admission
 from runner.store.admission import Lane
 from runner.store.statements import listed, load
 
@@ -27,11 +26,11 @@ class Lanes:
         oldest = connection.execute(self._sql["oldest"], (lane,)).fetchone() if taken else None
         return Lane(taken, held, oldest[0] if oldest is not None else None)
 
-    def inherited(self, connection: sqlite3.Connection, asked: Admission, lane: str) -> bool:
-        """Whether an ancestor of the run has a place in the lane."""
-        if asked.parent is None:
+    def inherited(self, connection: sqlite3.Connection, parent: str | None, lane: str) -> bool:
+        """Whether a run's parent or another ancestor has a place in the lane."""
+        if parent is None:
             return False
-        bound = {"run": asked.parent.run, "lane": lane}
+        bound = {"run": parent, "lane": lane}
         return bool(connection.execute(self._sql["inherited"], bound).fetchone()[0])
 
     def free(self, connection: sqlite3.Connection, lanes: Iterable[str]) -> None:

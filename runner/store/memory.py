@@ -16,7 +16,20 @@ from runner.clock import Clock, SystemClock
 from runner.definitions.model import Workflow
 from runner.errors import RunnerError, StoreDegradedError, StoreError
 from runner.events import Ended
-from runner.ports import Admission, Admitted, Append, Claimed, Due, JournalRow, Last, RunFilter, RunRow, Sizes, Swept
+from runner.ports import (
+    Admission,
+    Admitted,
+    Append,
+    Claimed,
+    Due,
+    JournalRow,
+    Last,
+    Reopening,
+    RunFilter,
+    RunRow,
+    Sizes,
+    Swept,
+)
 from runner.store.bounds import MOST_WAITING, PREFIX
 from runner.store.fence import after_refused
 from runner.store.journal import journal_row, last_output, latest_end
@@ -142,6 +155,12 @@ class MemoryStore:
         if self.degraded or len(self._waiting) > MOST_WAITING:
             raise StoreDegradedError("the disk refuses to write: nothing new starts")
         return await self._hand_over(lambda: self.tables.admit(admission), new=True)
+
+    async def reopen(self, reopening: Reopening) -> Admitted:
+        """Let an ended run go on. Raises RefusedError, StoreDegradedError, StoreFencedError."""
+        if self.degraded:
+            raise StoreDegradedError("the disk refuses to write: nothing new starts")
+        return await self._hand_over(lambda: self.tables.reopen(reopening), new=True)
 
     async def claim(self, boot: int, most: int) -> Sequence[Claimed]:
         """Take queued runs, oldest first. Raises StoreDegradedError, StoreFencedError."""

@@ -22,7 +22,20 @@ from runner.clock import Clock, SystemClock
 from runner.definitions.model import Workflow
 from runner.errors import StoreError
 from runner.events import Ended
-from runner.ports import Admission, Admitted, Append, Claimed, Due, JournalRow, Last, RunFilter, RunRow, Sizes, Swept
+from runner.ports import (
+    Admission,
+    Admitted,
+    Append,
+    Claimed,
+    Due,
+    JournalRow,
+    Last,
+    Reopening,
+    RunFilter,
+    RunRow,
+    Sizes,
+    Swept,
+)
 from runner.store import files
 from runner.store.admissions import Admissions
 from runner.store.appends import Appends
@@ -93,6 +106,11 @@ class SqliteStore:
     async def admit(self, admission: Admission) -> Admitted:
         """Accept a run, durably. Raises StoreDegradedError, StoreFencedError."""
         admitted: Admitted = await self._writer.call(admission)
+        return admitted
+
+    async def reopen(self, reopening: Reopening) -> Admitted:
+        """Let an ended run go on, durably. Raises RefusedError, StoreDegradedError, StoreFencedError."""
+        admitted: Admitted = await self._writer.call(lambda db: self._admissions.reopen(db, reopening))
         return admitted
 
     async def claim(self, boot: int, most: int) -> Sequence[Claimed]:

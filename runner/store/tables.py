@@ -21,13 +21,14 @@ from runner.ports import (
     Claimed,
     Due,
     Park,
+    Reopening,
     RunFilter,
     RunRow,
 )
 from runner.records import FiringRow
-from runner.store.admission import Lane, Place, decide, lane_of
+from runner.store.admission import Lane, Place, decide, decide_again, lane_of, reopened
 from runner.store.bounds import AT_ONCE, ENDED
-from runner.store.fence import no_such_run, old_boot, taken
+from runner.store.fence import no_such_run, not_ended, old_boot, taken
 from runner.store.memory_firings import FiringTables
 
 
@@ -174,12 +175,24 @@ class Tables:
             self.firings.write(FiringRow(*place_of, asked.first.at, "fired", asked.run))
         self.append(asked.first)
 
+    def reopen(self, asked: Reopening) -> Admitted:
+        """Let an ended run go on, or not. Raises RefusedError, StoreFencedError."""
+        run = asked.append.run
+        entry = self.runs.get(run)
+        if entry is None or entry.row.state not in ENDED:
+            raise not_ended(run, None if entry is None else entry.row.state)
+        decision = decide_again(asked, entry.limit, self._lane(entry.lane, entry.parent))
+        if decision.accepted:
+            self.append(reopened(asked, decision))
+        return decision.answer(run)
+
     def claim(self, boot: int, most: int, now: float) -> Sequence[Claimed]:
         """Mark the oldest queued runs that their limits let go as running. Raises StoreFencedError."""
         self.check_boot("a claim", boot)
         ready = [entry for entry in self._queued() if entry.place != "held"][: max(0, most)]
         for entry in ready:
-            entry.row = msgspec.structs.replace(entry.row, state="running", started_at=now)
+            first = now if entry.row.started_at is None else entry.row.started_at
+            entry.row = msgspec.structs.replace(entry.row, state="running", started_at=first)
         return [entry.claimed for entry in ready]
 
     def _queued(self) -> list[Entry]:
@@ -190,12 +203,14 @@ class Tables:
         return sorted(entries, key=lambda entry: (entry.row.state == "queued", entry.row.id))
 
     def _look(self, asked: Admission) -> Lane | None:
-        name = lane_of(asked)
+        return self._lane(lane_of(asked), asked.parent)
+
+    def _lane(self, name: str | None, parent: Parent | None) -> Lane | None:
         if name is None:
             return None
         lane = self._in_lane(name)
         inside = [entry for entry in lane if entry.place == "taken"]
-        inherited = any(entry in inside for entry in self._ancestors(asked.parent))
+        inherited = any(entry in inside for entry in self._ancestors(parent))
         return Lane(len(inside), len(lane) - len(inside), inside[0].row.id if inside else None, inherited)
 
     def _ancestors(self, parent: Parent | None) -> Iterator[Entry]:

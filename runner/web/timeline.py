@@ -123,7 +123,8 @@ class Timeline:
             case Ended():
                 self.ended = event
             case Rerun():
-                self.ended = None
+                self.ended = self.cancelling = None
+                self.phase = "main"
             case _:
                 return
 
@@ -178,6 +179,10 @@ class Timeline:
         line.attempts.append(Attempt(event.attempt, event.at))
         line.until = line.error = line.ended_at = None
         self._move(line, "running")
+        for around in map(self.lines.get, _around(event.place)[:-1]):
+            if around is not None and around.ended_at is not None:  # a rerun goes on inside of it
+                around.ended_at = around.error = None
+                self._move(around, "running")
 
     def _finished(self, event: Finished) -> None:
         line = self._line(event.place, event.at)

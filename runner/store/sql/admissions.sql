@@ -31,6 +31,10 @@ on conflict (workflow, key) do update set run = excluded.run, until = excluded.u
 -- name: claim
 -- Queued runs that their limits let go, oldest first, run from now on. The index holds no others: however many are held,
 -- none of them is looked at.
-update runs set state = 'running', started_at = ?
+update runs set state = 'running', started_at = coalesce(started_at, ?)
 where id in (select id from runs indexed by runs_ready where state = 'queued' and place is not 'held' order by id limit ?)
 returning id, workflow, revision, parent, parent_place, parent_depth, waiting;
+
+-- name: to_reopen
+-- What decides whether an ended run may go on: its state, its lane and the limit there, its parent.
+select state, lane, run_limit, parent from runs where id = ?;

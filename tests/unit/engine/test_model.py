@@ -17,6 +17,7 @@ from runner.engine.evolve import evolve
 from runner.engine.intents import Await, EndBody, Enter, Execute, Interrupt, Join, NextPhase, Retry
 from runner.engine.outstanding import outstanding, wanted
 from runner.engine.plan import Plan
+from runner.engine.reopening import following
 from runner.engine.state import Body, IllegalEventError, Node, Run
 from runner.events import (
     Accepted,
@@ -28,6 +29,7 @@ from runner.events import (
     Parked,
     Phase,
     Recovered,
+    Rerun,
     Settled,
     Started,
     Stored,
@@ -56,6 +58,7 @@ def shape(run: Run) -> Any:
         run.stop,
         run.ended,
         run.recoveries,
+        run.generation,
     )
 
 
@@ -78,7 +81,18 @@ def _node(node: Node) -> Any:
     items = node.items
     inner = (items.next, items.live, items.failed, [_node(each) for each in items.nodes]) if items else None
     group = _body(node.group) if node.group else None
-    return (node.place, node.state, node.attempt, node.halted, node.retry_at, node.parked, node.error, inner, group)
+    return (
+        node.place,
+        node.state,
+        node.attempt,
+        node.generation,
+        node.halted,
+        node.retry_at,
+        node.parked,
+        node.error,
+        inner,
+        group,
+    )
 
 
 class Histories(RuleBasedStateMachine):
@@ -99,16 +113,39 @@ class Histories(RuleBasedStateMachine):
         )
 
     def apply(self, event: Any) -> Any:
+        if isinstance(event, Started | Finished):
+            event = msgspec.structs.replace(event, generation=self.run.nodes[event.place].generation)
         if isinstance(event, Started):
             node = self.run.nodes[event.place]
-            assert (event.place, self.run.generation) not in self.ended_places, "a finished action began again"
+            assert (event.place, event.generation) not in self.ended_places, "a finished action began again"
             assert not node.body.halting
             if self.run.cancelling is not None:
                 assert self.main_is_over(node.body), "an action of the main phase began after the cancel"
         self.journal.append(event)
         self.open.extend(evolve(self.run, event))
         if isinstance(event, Finished) and event.retry_at is None:
-            self.ended_places.add((event.place, self.run.generation))
+            self.ended_places.add((event.place, event.generation))
+
+    @precondition(lambda self: self.run.accepted is not None and self.run.ended is not None)
+    @rule(data=st.data())
+    def rerun(self, data: Any) -> Any:
+        """An ended run goes on: from where it ended, or from one of its actions as a new generation."""
+        actions = ["", *self.plan.body.phases["main"].actions]
+        place = data.draw(st.sampled_from(actions if self.run.ended.state != "succeeded" else actions[1:]))
+        kept = {name: node for name, node in self.run.root.nodes.items() if node.state == "succeeded"}
+        finals = [event for event in self.journal if isinstance(event, Finished) and event.retry_at is None]
+        lost = {(event.place, event.generation) for event in finals if event.outcome != "succeeded"}
+        anew = following(self.plan.body.phases["main"], place)
+        event = Rerun(self.tick(), self.run.generation + 1, place)
+        self.journal.append(event)
+        self.open = evolve(self.run, event)
+        self.ended_places -= lost
+        for name, node in kept.items():
+            if name not in self.run.root.nodes:
+                continue
+            now = self.run.root.nodes[name]
+            assert (now is node) == (name not in anew), "what was finished stays, what follows the named action goes"
+            assert now.generation == (self.run.generation if name in anew else node.generation)
 
     def main_is_over(self, body: Any) -> Any:
         while body is not None:
@@ -232,8 +269,17 @@ class Histories(RuleBasedStateMachine):
         del self.journal[self.durable :]
         self.run = fold(self.plan, self.journal)
         self.ended_places = {
-            (event.place, 1) for event in self.journal if isinstance(event, Finished) and event.retry_at is None
+            (event.place, event.generation)
+            for event in self.journal
+            if isinstance(event, Finished) and event.retry_at is None
         }
+        for rerun in [event for event in self.journal if isinstance(event, Rerun)]:
+            before = self.journal[: self.journal.index(rerun)]
+            self.ended_places -= {
+                (event.place, event.generation)
+                for event in before
+                if isinstance(event, Finished) and event.outcome != "succeeded"
+            }
         self.open = outstanding(self.run)
         self.apply(Recovered(self.tick(), 2))
         self.durable = len(self.journal)
@@ -271,7 +317,7 @@ class Histories(RuleBasedStateMachine):
         """Slots sum to zero at the end."""
         if self.run.ended is not None:
             assert [node.place for node in self.run.nodes.values() if node.state in {"running", "waiting"}] == []
-            assert sum(isinstance(event, Ended) for event in self.journal) == 1
+            assert sum(isinstance(event, Ended) for event in self.journal) == self.run.generation
 
     def teardown(self) -> None:
         """Every accepted run ends, if its attempts do."""
