@@ -24,6 +24,8 @@ _COMMANDS = {
     "secrets": ("runner.cli.secrets:secrets", "Set, list and delete the secrets of the vault."),
     "runs": ("runner.cli.runs:runs", "List runs, and show how one went."),
     "workflows": ("runner.cli.workflows:workflows", "List what is loaded, broken files on top."),
+    "backup": ("runner.cli.backup:backup", "Back both databases up into one file, while runs go on."),
+    "restore": ("runner.cli.backup:restore", "Put a backup in the place of the databases; no daemon may run."),
     "config": ("runner.cli.config:config", "Print each setting with where it came from, keys masked."),
 }
 

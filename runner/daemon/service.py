@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from runner import log
 from runner.client import control_sockets
+from runner.daemon.backup import back_up
 from runner.daemon.catalogs import Catalogs, open_catalogs
 from runner.daemon.retention import Retention
 from runner.daemon.root import (
@@ -37,6 +38,7 @@ from runner.secrets.vault import Vault
 from runner.settings import Loaded, Settings
 from runner.triggers.open import open_triggers
 from runner.web.asgi import listen_tcp, listen_unix, make_runtime_folder, raise_file_limit, serve
+from runner.web.backups import backup_route
 from runner.web.control import control_app
 from runner.web.guard import Bounds
 from runner.web.health import health_app
@@ -162,7 +164,8 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
             open_engine(settings, clock, confidential=confidential, store=store, catalogs=catalogs, ports=ports)
         )
         service = Service(settings, store, engine, catalogs=catalogs, vault=confidential.vault, ports=ports)
-        commands = control_app(engine.running, store, catalogs.documents, service.reasons)
+        backups = backup_route(lambda path: back_up(settings, path, clock))
+        commands = control_app(engine.running, store, catalogs.documents, service.reasons, [backups])
         await stack.enter_async_context(serve(commands, control))
         triggers = await stack.enter_async_context(
             open_triggers(trigger_services(settings, clock, confidential, store, engine), catalogs.current)

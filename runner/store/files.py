@@ -81,8 +81,10 @@ def lock(path: Path) -> Iterator[None]:
             raise StoreLockedError(f"{path}: {who} executes on this store, and only one may") from None
         os.ftruncate(held, 0)
         os.pwrite(held, f"{os.getpid()}\n".encode(), 0)
-        yield
-        os.ftruncate(held, 0)
+        try:
+            yield
+        finally:
+            os.ftruncate(held, 0)
     finally:
         os.close(held)
 

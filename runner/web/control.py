@@ -5,12 +5,13 @@ What commands ask of a running daemon, as HTTP on its control socket (design §4
     GET  /runs         ?workflow= &state= &limit= &before=  → a document a line, newest first
     GET  /runs/{run}   → the run with its timeline
     GET  /workflows, /workflows/{name}, /healthz
+    POST /backup       see `runner.web.backups`
 
 Answers are JSON, one object a line. Only root and the daemon's own user reach the socket (`runner.web.asgi`), so there
 is no other proof of who asks. `runner.client` is the other end.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -36,8 +37,10 @@ _LINES: Final = "application/x-ndjson"
 Documents = Callable[[], Iterable[Mapping[str, Any]]]
 
 
-def control_app(running: Running, records: Records, workflows: Documents, reasons: Reasons) -> Starlette:
-    """The application. `workflows` gives the catalog's documents, broken ones first."""
+def control_app(
+    running: Running, records: Records, workflows: Documents, reasons: Reasons, more: Sequence[Route] = ()
+) -> Starlette:
+    """The application. `workflows` gives the catalog's documents, broken ones first; `more`: routes of other themes."""
 
     async def run(request: Request) -> Response:
         wanted = msgspec.json.decode(await _body(request), type=RunRequest)
@@ -76,6 +79,7 @@ def control_app(running: Running, records: Records, workflows: Documents, reason
             Route("/runs/{run}", one_run),
             Route("/workflows", all_workflows),
             Route("/workflows/{name}", one_workflow),
+            *more,
             *health.routes,
         ],
         exception_handlers={**PROBLEM_HANDLERS, RunnerError: _refused, msgspec.MsgspecError: _malformed},
