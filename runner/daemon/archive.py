@@ -82,6 +82,8 @@ def unpack(archive: Path, folder: Path) -> Manifest:
                 raise StoreFormatError(
                     f"{archive}: a newer version of Runner ({manifest.runner}) made this backup: restore it with that"
                 )
+            if unknown := set(manifest.files) - set(MEMBERS):
+                raise StoreFormatError(f"{archive}: this is no whole backup of Runner: {len(unknown)} unknown members")
             for name in MEMBERS:
                 if name in manifest.files:
                     content = tar.extractfile(name)

@@ -5,7 +5,6 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from runner.daemon.archive import FORMAT, MANIFEST, pack, unpack
@@ -59,7 +58,10 @@ def test_what_was_packed_comes_out(archive: Path, tmp_path: Path) -> None:
         (lambda data: data[: len(data) // 4], "no whole backup|is not what was backed up|cannot be read"),
         (_flip, "runs.db in this backup is not what was backed up"),
         (lambda data: data.replace(b'"format":1', b'"format":9'), "a newer version of Runner"),
-        (lambda data: data.replace(b'"files":{"runs.db"', b'"files":{"../x.db"'), "is not what|no whole|no database"),
+        (
+            lambda data: data.replace(b'"files":{"runs.db"', b'"files":{"../x.db"'),
+            "no whole backup of Runner: 1 unknown members",
+        ),
         (lambda _: b"s3cret", "no whole backup"),
         (lambda _: b"", "no whole backup|does not begin"),
         (_other("../../evil"), "does not begin with a manifest"),
@@ -74,9 +76,8 @@ def test_what_is_no_whole_backup_is_refused(
     archive.write_bytes(spoil(archive.read_bytes()))
     (tmp_path / "in" / "out").mkdir(parents=True)
 
-    with pytest.raises((StoreFormatError, msgspec.MsgspecError), match=said) as refused:
+    with pytest.raises(StoreFormatError, match=said) as refused:
         unpack(archive, tmp_path / "in" / "out")
 
-    assert isinstance(refused.value, StoreFormatError)
     assert "s3cret" not in str(refused.value)
     assert {path.name for path in (tmp_path / "in").iterdir()} == {"out"}
