@@ -14,10 +14,11 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from runner.errors import VaultTamperedError
+from runner.errors import VaultKeyError, VaultTamperedError
 from runner.secrets import audit, manifest, ring
 from runner.secrets.audit import AuditEntry, VerificationKey
 from runner.secrets.cipher import Bound, digest, new_key, seal, unseal
+from runner.secrets.head import opens, rotated
 from runner.secrets.keys import Keys
 from runner.secrets.policy import EVERYTHING, Policy, decode, widens
 from runner.secrets.ring import Ring
@@ -136,7 +137,12 @@ class Opener(NamedTuple):
         return self.change(after, entry, at=at, ring=after.ring), key
 
     def verify(self, snapshot: Snapshot) -> None:
-        """Raises VaultTamperedError, which names what is not as the manifest says."""
+        """
+        Raises VaultTamperedError, which names what is not as the manifest says, and VaultKeyError where the master key
+        was rotated meanwhile.
+        """
+        if not opens(self.keys, snapshot.head):
+            raise VaultKeyError(f"The vault has another master key by now: start anew with it.{rotated(snapshot.head)}")
         manifest.verify(self.keys.manifest, snapshot)
 
     def change(self, after: Snapshot, *entries: AuditEntry, at: float, **rows: Any) -> Change:

@@ -43,14 +43,22 @@ async def open_head(path: Path, head: Head, master: MasterKey) -> Keys:
         raise VaultTamperedError(f"The vault {path} names key parameters that no version of Runner wrote.")
     try:
         keys = await derive(master, how, head.salt)
-        unseal(keys.wrapping, head.check, _bound(head.vault, head.derivation))
     except VaultKeyError as error:
         raise VaultKeyError(f"{error}{rotated(head)}") from None
-    except ValueError:
+    if not opens(keys, head):
         raise VaultKeyError(
             f"The master key does not open the vault {path}: it was made with another key.{rotated(head)}"
-        ) from None
+        )
     return keys
+
+
+def opens(keys: Keys, head: Head) -> bool:
+    """Whether these are the keys of the vault as it is now."""
+    try:
+        unseal(keys.wrapping, head.check, _bound(head.vault, head.derivation))
+    except ValueError:
+        return False
+    return True
 
 
 def rotated(head: Head) -> str:

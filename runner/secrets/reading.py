@@ -14,10 +14,12 @@ import anyio.to_thread
 from runner.clock import Clock
 from runner.errors import SecretMissingError, VaultTamperedError
 from runner.secrets.audit import Mark, VerificationKey
+from runner.secrets.audit_check import AuditReport, check
 from runner.secrets.content import NOTHING, Content, Opener, SecretInfo, VersionInfo
+from runner.secrets.manifest import verify_mac
 from runner.secrets.policy import Policy, check_use
 from runner.secrets.ring import Ring
-from runner.secrets.rows import AuditRow, Stamp, VaultRows
+from runner.secrets.rows import AuditRow, Manifest, Stamp, VaultRows
 
 
 class Reading:
@@ -25,6 +27,7 @@ class Reading:
     The reading half of a vault. `resolve_count` grows by one for each value that `resolve` hands out.
 
     `verification_key` is the audit log's, to be shown once, where this opening made the log; it lies nowhere else.
+    `opened_by_previous`: by the previous master key, since the rotation to the present one has not been done.
     """
 
     def __init__(
@@ -36,9 +39,11 @@ class Reading:
         erase_within: float,
         keep_versions: int,
         verification_key: VerificationKey | None = None,
+        opened_by_previous: bool = False,
     ) -> None:
         self.resolve_count = 0
         self.verification_key = verification_key
+        self.opened_by_previous = opened_by_previous
         self._rows = rows
         self._opener = opener
         self._clock = clock
@@ -46,6 +51,7 @@ class Reading:
         self._keep_versions = keep_versions
         self._erased = -1
         self._lock = anyio.Lock()
+        self._changing = anyio.Lock()
         self._stamp = Stamp(0, 0, -1)
         self._content = NOTHING
         self._mark = Mark(0, b"")
@@ -60,9 +66,19 @@ class Reading:
         """Where the audit log ends, as far as this process has seen."""
         return self._mark
 
-    async def audit_rows(self, first: int, most: int) -> tuple[AuditRow, ...]:
-        """At most `most` rows of the audit log from number `first` on. Raises SecretError."""
-        return await self._rows.audit_rows(first, most)
+    async def audit_log(self) -> tuple[AuditRow, ...]:
+        """All rows of the audit log, oldest first, as they lie there: `check_audit` says whether to believe them."""
+        return (await self._rows.audit_rows())[1]
+
+    async def check_audit(self, *, key: VerificationKey | None = None, mark: Mark | None = None) -> AuditReport:
+        """
+        Check the audit log against the manifest, with `key` every MAC from that key's row on, and the row of `mark`.
+
+        Raises VaultTamperedError where the manifest itself was changed, SecretError.
+        """
+        said, rows = await self._rows.audit_rows()
+        verify_mac(self._opener.keys.manifest, self._opener.vault, said)
+        return await anyio.to_thread.run_sync(lambda: check(self._opener.vault, rows, said.audit, key=key, mark=mark))
 
     @property
     def content(self) -> Content:
@@ -132,4 +148,9 @@ class Reading:
                     f"{self.generation}): restore it with `runner restore` while no daemon runs."
                 )
             self._content = await anyio.to_thread.run_sync(self._opener.open, snapshot, self._content)
-            self._stamp, self._mark = stamp, Mark(snapshot.manifest.audit.sequence, snapshot.manifest.audit.mac)
+            self._stamp, self._mark = stamp, mark_of(snapshot.manifest)
+
+
+def mark_of(said: Manifest) -> Mark:
+    """Where a manifest says that the audit log ends."""
+    return Mark(said.audit.sequence, said.audit.mac)

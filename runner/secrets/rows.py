@@ -162,8 +162,8 @@ class VaultRows(Protocol):
         Raises SecretError where the rows cannot be written.
         """
 
-    async def audit_rows(self, first: int, most: int) -> tuple[AuditRow, ...]:
-        """At most `most` rows of the audit log from number `first` on. Raises SecretError."""
+    async def audit_rows(self) -> tuple[Manifest, tuple[AuditRow, ...]]:
+        """The audit log, and the manifest of the same instant. Raises SecretError."""
 
     async def erase(self) -> bool:
         """Try once to take what was deleted out of every file; False while somebody else still reads it."""

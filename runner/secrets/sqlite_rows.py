@@ -155,10 +155,11 @@ class SqliteRows:
             await self._write(change)
         return change
 
-    async def audit_rows(self, first: int, most: int) -> tuple[AuditRow, ...]:
+    async def audit_rows(self) -> tuple[Manifest, tuple[AuditRow, ...]]:
         """See `VaultRows`."""
-        async with self._alone():
-            return tuple(AuditRow(*row) for row in await self._all(statements()["audit_rows"], first, most))
+        async with self._alone(), self._transaction("begin"):
+            rows = await self._all(statements()["audit_rows"])
+            return await self._manifest(), tuple(AuditRow(*row) for row in rows)
 
     async def erase(self) -> bool:
         """See `VaultRows`."""
@@ -183,15 +184,18 @@ class SqliteRows:
 
     async def _read(self) -> Snapshot:
         of = statements()
-        ((generation, content, mac, *audit),) = await self._all(of["manifest"])
         return Snapshot(
             Head(*(await self._all(of["head"]))[0]),
-            Manifest(generation, content, mac, AuditHead(*audit)),
+            await self._manifest(),
             tuple(RingRow(*row) for row in await self._all(of["ring"])),
             tuple(SecretRow(*row) for row in await self._all(of["secrets"])),
             tuple(VersionRow(*row) for row in await self._all(of["versions"])),
             tuple(TombstoneRow(*row) for row in await self._all(of["tombstones"])),
         )
+
+    async def _manifest(self) -> Manifest:
+        ((generation, content, mac, *audit),) = await self._all(statements()["manifest"])
+        return Manifest(generation, content, mac, AuditHead(*audit))
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:

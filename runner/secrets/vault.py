@@ -5,6 +5,7 @@ The vault: secrets by name, encrypted in a file of their own.
         │   head, read-only ─► keys ─► check value: a wrong key ends here, and nothing was written
         ▼
     Vault ── set, change_policy, rollback, delete ─► decided by `changes` over verified rows ─► one transaction
+          ── rotate ───────────────────────────────► decided by `rotation`                  ─► one transaction
           ── resolve, list, info, history ─────────► `reading`: what is open, or read, verified and opened anew
 
 The daemon, the command line and the resolver use it. No value is believed before its row was verified against the
@@ -12,21 +13,25 @@ manifest. Values are Unicode text of 1 byte to 64 KiB in UTF-8; bytes that are n
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+import anyio
+
 from runner.clock import Clock
-from runner.secrets.audit import AuditEntry, Mark, VerificationKey
+from runner.errors import VaultKeyError
+from runner.secrets.audit import AuditEntry, VerificationKey
 from runner.secrets.changes import Asked, with_current, with_policy, with_version, without
 from runner.secrets.content import Opener
 from runner.secrets.head import new_head, open_head
-from runner.secrets.keys import MasterKey
+from runner.secrets.keys import Keys, MasterKey
 from runner.secrets.names import check_name, check_value
 from runner.secrets.policy import UNCHANGED, Policy, PolicyChange
-from runner.secrets.reading import Reading
+from runner.secrets.reading import Reading, mark_of
 from runner.secrets.ring import Ring
-from runner.secrets.rows import Change, Snapshot
+from runner.secrets.rotation import rotated
+from runner.secrets.rows import Change, Head, Snapshot
 from runner.secrets.sqlite_file import read_head
 from runner.secrets.sqlite_rows import open_rows
 
@@ -36,11 +41,18 @@ _RETRY: Final = 0.05
 
 @asynccontextmanager
 async def open_vault(
-    path: Path, master: MasterKey, *, clock: Clock, erase_within: float = 5.0, keep_versions: int = 10
+    path: Path,
+    master: MasterKey,
+    *,
+    clock: Clock,
+    erase_within: float = 5.0,
+    keep_versions: int = 10,
+    previous: MasterKey | None = None,
 ) -> AsyncIterator["Vault"]:
     """
     Open the vault at `path`, or make one. `erase_within`: seconds that erasing waits for other readers of the file.
-    `keep_versions`: how many versions of a secret stay.
+    `keep_versions`: how many versions of a secret stay. `previous` is tried where `master` does not open the vault,
+    since it was not rotated to that one yet.
 
     Raises VaultKeyError (a wrong key; nothing was written), VaultTamperedError, StoreFormatError, SecretError.
     """
@@ -52,7 +64,10 @@ async def open_vault(
             head = await read_head(path)
         assert head is not None
         keys, shown = (keys, shown) if head == made else (None, None)
-    opener = Opener(keys or await open_head(path, head, master), head.vault)
+    is_previous = False
+    if keys is None:
+        keys, is_previous = await _keys(path, head, master, previous)
+    opener = Opener(keys, head.vault)
     async with open_rows(path) as rows:
         upgraded: list[VerificationKey] = []
 
@@ -70,9 +85,20 @@ async def open_vault(
             erase_within=erase_within,
             keep_versions=keep_versions,
             verification_key=shown,
+            opened_by_previous=is_previous,
         )
         await vault.refresh()
         yield vault
+
+
+async def _keys(path: Path, head: Head, master: MasterKey, previous: MasterKey | None) -> tuple[Keys, bool]:
+    try:
+        return await open_head(path, head, master), False
+    except VaultKeyError:
+        if previous is not None:
+            with suppress(VaultKeyError):
+                return await open_head(path, head, previous), True
+        raise
 
 
 class Vault(Reading):
@@ -163,6 +189,23 @@ class Vault(Reading):
         await self._change(lambda snapshot: without(self._opener, snapshot, asked))
         return await self.erase()
 
+    async def rotate(self, master: MasterKey, *, by: str = "") -> bool:
+        """
+        Put the vault under another master key, with new salt and data keys, in one transaction; then erase the old.
+
+        A kill at any instant leaves a vault that exactly one of the two keys opens. What `erase` says comes back.
+        Raises VaultTamperedError, VaultKeyError, SecretError.
+        """
+        with anyio.CancelScope(shield=True):
+            async with self._changing, self._lock:
+                _, snapshot = await self._rows.snapshot()
+                head, keys = await new_head(master, self._clock.wall(), of=snapshot.head)
+                old, new = self._opener, Opener(keys, self._opener.vault)
+                change = await self._rows.change(lambda rows: rotated(old, new, head, rows, by=by))
+                self._opener, self._mark, self.opened_by_previous = new, mark_of(change.manifest), False
+            await self.refresh()
+        return await self.erase()
+
     @property
     def is_erased(self) -> bool:
         """False: bytes of what was deleted, pruned or sealed anew may still lie in the file's WAL: call `erase`."""
@@ -194,8 +237,9 @@ class Vault(Reading):
 
     async def _change(self, decide: Callable[[Snapshot], Change]) -> Change:
         """One transaction, then see it. The audit key that it used is taken out of the WAL, unless somebody reads."""
-        change = await self._rows.change(decide)
-        self._mark = Mark(change.manifest.audit.sequence, change.manifest.audit.mac)
+        async with self._changing:
+            change = await self._rows.change(decide)
+            self._mark = mark_of(change.manifest)
         await self.refresh()
         await self._erase_once()
         return change

@@ -16,6 +16,7 @@ _COMMANDS = {
     "list": ("runner.cli.secrets.showing:list_secrets", "List the secrets, never their values."),
     "show": ("runner.cli.secrets.showing:show_secret", "Show what is known of a secret, never its value."),
     "delete": ("runner.cli.secrets.changing:delete_secret", "Delete a secret with all its versions."),
+    "audit": ("runner.cli.secrets.auditing:audit", "Show what was done to the vault, and check that the log is whole."),
 }
 
 

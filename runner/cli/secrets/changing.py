@@ -52,7 +52,7 @@ def delete_secret(*, name: str, yes: bool, config: Path | None) -> None:
         await vault.info(name)
         if not yes:
             await anyio.to_thread.run_sync(lambda: click.confirm(f"Delete {name} with all its versions?", abort=True))
-        return await vault.delete(name)
+        return await vault.delete(name, by=getpass.getuser())
 
     is_erased = with_vault(load_settings(config).settings, work)
     click.echo(f"{name} is deleted")

@@ -87,8 +87,8 @@ on conflict (number) do update set wrapped = excluded.wrapped;
 insert into audit (sequence, at, actor, action, subject, details, digest, mac) values (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: audit_rows
--- The audit log from a row on.
-select sequence, at, actor, action, subject, details, digest, mac from audit where sequence >= ? order by sequence limit ?;
+-- The audit log.
+select sequence, at, actor, action, subject, details, digest, mac from audit order by sequence;
 
 -- name: put_manifest
 -- The last step of every change.

@@ -74,7 +74,7 @@ class TestOpenSealer:
 
 async def _audit(path: Path, master: MasterKey) -> list[tuple[str, str]]:
     async with open_vault(path, master, clock=SystemClock()) as vault:
-        return [(row.action, row.subject) for row in await vault.audit_rows(1, 100)]
+        return [(row.action, row.subject) for row in await vault.audit_log()]
 
 
 def _there(path: Path) -> bool:

@@ -1,0 +1,136 @@
+"""
+`runner secrets audit`: what was done to the vault, and whether the log of it is whole.
+
+    audit             the rows, the newest last
+    audit --verify    digests against the vault's manifest; with --key-file the MACs, with --head a noted row
+"""
+
+from pathlib import Path
+from typing import Any, Final, get_args
+
+import click
+import msgspec
+
+from runner.cli.options import config_option, json_option, load_settings
+from runner.cli.output import compact, json_lines, table, when
+from runner.cli.secrets.opening import with_vault
+from runner.clock import iso
+from runner.errors import UsageError
+from runner.secrets.audit import AuditAction, Mark, VerificationKey, read_mark, read_verification_key
+from runner.secrets.audit_check import AuditReport
+from runner.secrets.files import read_regular
+from runner.secrets.rows import AuditRow
+from runner.secrets.vault import Vault
+
+_MOST: Final = 4096
+_BROKEN: Final = 1
+
+
+@click.command("audit", short_help="Show what was done to the vault, and check that the log is whole.")
+@click.option("--verify", is_flag=True, help="Check the log instead of listing it; exit status 1 where it was changed.")
+@click.option("--head", metavar="SEQ:MAC", help="With --verify: a head that was noted earlier has to be in the log.")
+@click.option("--key-file", type=click.Path(path_type=Path), metavar="F", help="With --verify: the verification key.")
+@click.option("--secret", "subject", metavar="NAME", help="Only what was done to this secret.")
+@click.option(
+    "--action", type=click.Choice(get_args(AuditAction)), metavar="A", help="Only this, say delete or rotate."
+)
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many, the newest.")
+@config_option
+@json_option
+def audit(
+    *,
+    verify: bool,
+    head: str | None,
+    key_file: Path | None,
+    subject: str | None,
+    action: str | None,
+    limit: int,
+    config: Path | None,
+    as_json: bool,
+) -> int:
+    """
+    Show what was done to the vault: who, when, what, never a value.
+
+    With --verify the log is checked: every row against the next, the last one against the vault's manifest. The key
+    that `runner init` showed also finds what somebody who has the master key changed; keep it somewhere else.
+    """
+    if (head or key_file) and not verify:
+        raise UsageError("--head and --key-file: expected --verify beside them")
+    settings = load_settings(config).settings
+    if verify:
+        mark = read_mark(head) if head else None
+        key = _key(key_file) if key_file else None
+        return _told(_verified(settings, key, mark), has_key=key is not None, as_json=as_json)
+    rows = [
+        row
+        for row in with_vault(settings, lambda vault: vault.audit_log())
+        if (subject is None or row.subject == subject) and (action is None or row.action == action)
+    ]
+    _list(rows[-limit:], as_json=as_json)
+    return 0
+
+
+def _verified(settings: Any, key: VerificationKey | None, mark: Mark | None) -> AuditReport:
+    async def work(vault: Vault) -> AuditReport:
+        return await vault.check_audit(key=key, mark=mark)
+
+    return with_vault(settings, work)
+
+
+def _told(report: AuditReport, *, has_key: bool, as_json: bool) -> int:
+    if as_json:
+        findings = [finding._asdict() for finding in report.findings]
+        json_lines([{"rows": report.rows, "macs": report.macs, "head": str(report.head), "findings": findings}])
+    else:
+        for finding in report.findings:
+            click.echo(f"audit log: {finding.message}")
+        if not report.findings:
+            checked = f", {report.macs} MACs" if has_key else "; without the verification key no MAC was checked"
+            click.echo(f"the audit log is whole: {report.rows} rows{checked}")
+        click.echo(f"head {report.head}")
+    return _BROKEN if report.findings else 0
+
+
+def _list(rows: list[AuditRow], *, as_json: bool) -> None:
+    if as_json:
+        json_lines(map(_document, rows))
+        return
+    cells = [
+        (str(row.sequence), when(iso(row.at)), row.actor, row.action, row.subject, _plain(row.details)) for row in rows
+    ]
+    for line in table(cells, ("ROW", "TIME", "WHO", "DID", "TO", "DETAILS")):
+        click.echo(line)
+
+
+def _document(row: AuditRow) -> dict[str, Any]:
+    return {
+        "sequence": row.sequence,
+        "at": iso(row.at),
+        "actor": row.actor,
+        "action": row.action,
+        "subject": row.subject,
+        "details": _decoded(row.details),
+        "mac": row.mac.hex(),
+    }
+
+
+def _plain(details: str) -> str:
+    found = _decoded(details)
+    return " ".join(f"{name}={compact(value, 80)}" for name, value in found.items())
+
+
+def _decoded(details: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = msgspec.json.decode(details, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return {"unreadable": details}
+    return found
+
+
+def _key(path: Path) -> VerificationKey:
+    try:
+        return read_verification_key(read_regular(path, _MOST).decode("ascii"))
+    except OSError as error:
+        raise UsageError(f"--key-file: {path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise UsageError(f"--key-file: {path} holds no verification key") from None
