@@ -50,22 +50,13 @@ _NAME_FOLLOWS: Final = frozenset(["from", "into", "update", "join", "table", "us
 _AFTER_A_SORT_KEY: Final = frozenset(("", ",", "asc", "desc", "nulls", "limit", ")", ";", "having", "order"))
 _TYPED_LITERALS: Final = frozenset(("interval", "timestamp", "timestamptz", "date", "time"))
 _FROM_IN_CALL: Final = frozenset(["extract", "substring", "trim", "overlay"])
-_ENDS_TRANSACTION: Final = frozenset(
-    [
-        "create",
-        "alter",
-        "drop",
-        "truncate",
-        "rename",
-        "grant",
-        "revoke",
-        "analyze",
-        "optimize",
-        "repair",
-        "flush",
-        "load",
-    ]
-)
+_ENDS_TRANSACTION: Final = frozenset([
+    "create", "alter", "drop", "truncate", "rename", "grant", "revoke", "analyze", "check", "optimize", "repair",
+    "cache", "flush", "reset", "load", "install", "uninstall", "import", "change", "stop", "shutdown",
+])  # fmt: skip
+"""First words of statements that MySQL or MariaDB commits by itself; temporary tables are an exception."""
+
+_SETS_TRANSACTION: Final = frozenset(["autocommit", "password"])
 
 
 def check_statement(found: Sequence[Token], dialect: Dialect, *, exactly_once: bool = False) -> list[Finding]:
@@ -154,7 +145,7 @@ def _verb(grammar: Sequence[Token], dialect: Dialect, *, exactly_once: bool) -> 
         )
     elif verb in _SESSION[dialect]:
         yield Finding(start, f"{verb}: a statement about the session does not work through pooled connections")
-    elif exactly_once and dialect == "mysql" and verb in _ENDS_TRANSACTION:
+    elif exactly_once and dialect == "mysql" and _is_committed_by_itself(verb, grammar):
         yield Finding(start, f"{verb}: ends the transaction on MySQL, which exactly_once does not allow")
     elif verb not in TAKES_PARAMETERS:
         hole = next((token for token in grammar if token.kind in {"ref", "mark"}), None)
@@ -167,6 +158,13 @@ def _is_transaction_word(verb: str, grammar: Sequence[Token]) -> bool:
     if verb == "rollback":
         return not any(token.low == "to" for token in grammar[1:3])
     return verb in _TRANSACTION
+
+
+def _is_committed_by_itself(verb: str, grammar: Sequence[Token]) -> bool:
+    if verb == "set":
+        return any(token.low in _SETS_TRANSACTION for token in grammar)
+    is_temporary = verb in {"create", "drop"} and any(token.low == "temporary" for token in grammar[1:4])
+    return verb in _ENDS_TRANSACTION and not is_temporary
 
 
 def _glued(found: Sequence[Token]) -> Iterator[Finding]:

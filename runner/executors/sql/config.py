@@ -8,7 +8,7 @@ What stands in the `config` of a `type: sql` action (`language`, The `sql` execu
     transaction: false                                      for vacuum and its like: one statement, no transaction
     params: {since: $input.since}                           values for `:since` in the text; a list for `$1` or `?`
     max_rows: 500
-    exactly_once: true
+    exactly_once: true                                      its effect happens once, however often it is repeated
 
 `params` exists for statements that were written for another tool: a reference in the text needs none. A list fills the
 database's own placeholders in order (`$1` on PostgreSQL, `?` on SQLite and MySQL) and goes with `query`; a mapping

@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 
 Dialect = Literal["postgres", "sqlite", "mysql"]
+DIALECTS: Final[tuple[Dialect, ...]] = ("postgres", "sqlite", "mysql")
 
 SCHEMES: Final[Mapping[str, Dialect]] = {
     "postgres": "postgres",

@@ -52,6 +52,10 @@ class Session(Protocol):
     is_usable: bool
     """False once something happened after which nothing can be said about the connection: it is dropped."""
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, as far as the database's last answer says."""
+
     async def begin(self, isolation: str | None, *, reads: bool) -> None:
         """Open a transaction; `reads` promises that its statements change nothing."""
 

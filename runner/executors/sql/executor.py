@@ -1,13 +1,10 @@
 """
 Carry out one attempt of a `type: sql` action: a transaction's worth of statements on a pooled session.
 
-    config ──► target, queries ──► session ──► begin → run … → commit ──► {row, rows, row_count}
-                                                    │ error, cancel: rollback under a shield with a deadline
+    config ──► target, queries ──► session ──► transaction   begin → run … → commit ──► {row, rows, row_count}
+                                          └──► once          the same, exactly once (`exactly_once: true`)
 
-Values are revealed when a driver encodes them, the connection string when it is parsed, and nowhere else. A commit that
-was sent is awaited for `COMMIT_DEADLINE` whatever happens, since afterwards nobody could say what it did.
-`exactly_once` will put its own row into the same transaction first: everything between `begin` and `commit` is in
-`_transact`.
+Values are revealed when a driver encodes them, the connection string when it is parsed, and nowhere else.
 
 The engine calls it through `runner.ports.Executor`. It must not know which database it talks to.
 """
@@ -18,25 +15,23 @@ from typing import Any, Final
 
 import anyio
 
-from runner.errors import ActionError, Effect, PermanentError, TemporaryError
+from runner.errors import PermanentError
 from runner.executors.sql import departure
+from runner.executors.sql.clean import Cleaner
 from runner.executors.sql.config import SqlConfig
-from runner.executors.sql.connection_string import Dialect, Target, parse
-from runner.executors.sql.driver import Answer, Bounds, Driver, Session, StaleStatementError
+from runner.executors.sql.connection_string import DIALECTS, Dialect, Target, parse
+from runner.executors.sql.driver import Answer, Bounds, Driver, StaleStatementError
+from runner.executors.sql.effects import Effects
 from runner.executors.sql.mysql.driver import MysqlDriver
+from runner.executors.sql.once import carry_out
 from runner.executors.sql.pools import Pool, Pools
 from runner.executors.sql.postgres.driver import PostgresDriver
 from runner.executors.sql.shape import Marks, Query, Shape, Written, fill, read, unused_params
 from runner.executors.sql.sqlite.driver import SqliteDriver
+from runner.executors.sql.transaction import ROLLBACK_DEADLINE, Work, run_alone, transact
 from runner.expressions.template import Statement
 from runner.ports import Call, ExecutorLimits, Result
 from runner.secret import reveal
-
-COMMIT_DEADLINE: Final = 10.0
-"""Seconds that a commit's answer is waited for."""
-
-ROLLBACK_DEADLINE: Final = 5.0
-"""Seconds that a server gets to stop a statement and roll back; then the connection is dropped."""
 
 STALE_TRIES: Final = 3
 SHAPES_KEPT: Final = 1000
@@ -49,7 +44,7 @@ async def open_sql(limits: ExecutorLimits) -> AsyncIterator["SqlExecutor"]:
         pools = Pools(resetting)
         resetting.start_soon(pools.keep_swept)
         try:
-            yield SqlExecutor(limits, pools)
+            yield SqlExecutor(limits, pools, Cleaner(resetting, limits.retention))
         finally:
             with anyio.move_on_after(ROLLBACK_DEADLINE, shield=True):
                 await pools.close()
@@ -59,9 +54,11 @@ async def open_sql(limits: ExecutorLimits) -> AsyncIterator["SqlExecutor"]:
 class SqlExecutor:
     """`runner.ports.Executor` for `type: sql`."""
 
-    def __init__(self, limits: ExecutorLimits, pools: Pools) -> None:
+    def __init__(self, limits: ExecutorLimits, pools: Pools, cleaner: Cleaner) -> None:
         self._limits = limits
         self._pools = pools
+        self._cleaner = cleaner
+        self._effects = {dialect: Effects(dialect) for dialect in DIALECTS}
         self._drivers: Mapping[Dialect, Driver] = {
             "postgres": PostgresDriver(),
             "sqlite": SqliteDriver(),
@@ -77,9 +74,10 @@ class SqlExecutor:
         pool = self._pools.of(text, lambda: self._drivers[target.dialect].connector(target, self._limits))
         _check_transaction(config, queries, target, pool)
         bounds = Bounds(config.max_rows or self._limits.max_rows, self._limits.max_response_size)
+        work = Work(queries, config.isolation, bounds, call)
         for left in reversed(range(STALE_TRIES)):
             try:
-                answers = await self._attempt(pool, config, queries, bounds, call)
+                answers = await self._attempt(pool, config, target.dialect, work)
             except StaleStatementError as stale:
                 if not left:
                     raise stale.error from None
@@ -114,63 +112,14 @@ class SqlExecutor:
             self._shapes[key] = shape
         return self._shapes[key]
 
-    async def _attempt(
-        self, pool: Pool, config: SqlConfig, queries: Sequence[Query], bounds: Bounds, call: Call
-    ) -> Sequence[Answer]:
+    async def _attempt(self, pool: Pool, config: SqlConfig, dialect: Dialect, work: Work) -> Sequence[Answer]:
+        if config.exactly_once:
+            effects = self._effects[dialect]
+            answers = await carry_out(pool, effects, work)
+            self._cleaner.clean_later(pool, effects)
+            return answers
         async with pool.session() as session:
-            try:
-                if config.transaction:
-                    return await _transact(session, config.isolation, queries, bounds, call)
-                return await _run_alone(session, queries[0], bounds, call)
-            except BaseException:
-                await _abandon(session)
-                raise
-
-
-async def _transact(
-    session: Session, isolation: str | None, queries: Sequence[Query], bounds: Bounds, call: Call
-) -> Sequence[Answer]:
-    """Open a transaction, run the statements, commit."""
-    reads = all(query.shape.reads for query in queries)
-    await session.begin(isolation, reads=reads)
-    answers = [await session.run(query, bounds) for query in queries]
-    if not reads:
-        call.leaving()
-    with anyio.CancelScope(shield=True):
-        try:
-            with anyio.fail_after(COMMIT_DEADLINE):
-                await session.commit()
-        except TimeoutError:
-            session.is_usable = False
-            message = f"no answer to COMMIT within {COMMIT_DEADLINE:g} s: nobody knows whether it was done"
-            raise TemporaryError(message, kind="timeout", effect="unknown") from None
-    return answers
-
-
-async def _run_alone(session: Session, query: Query, bounds: Bounds, call: Call) -> Sequence[Answer]:
-    """One statement that commits itself; what went wrong after it was sent may have happened all the same."""
-    try:
-        if not query.shape.reads:
-            call.leaving()
-        return [await session.run(query, bounds)]
-    except ActionError as error:
-        if query.shape.reads or error.kind not in {"connection", "limit"}:
-            raise
-        effect: Effect = "unknown" if error.kind == "connection" else "done"
-        raise type(error)(str(error), kind=error.kind, effect=effect, facts=error.facts) from None
-
-
-async def _abandon(session: Session) -> None:
-    """Roll back within a deadline, or give the session up."""
-    is_done = False
-    try:
-        with anyio.move_on_after(ROLLBACK_DEADLINE, shield=True):
-            await session.rollback()
-            is_done = True
-    except ActionError:
-        pass
-    finally:
-        session.is_usable = session.is_usable and is_done
+            return await (transact if config.transaction else run_alone)(session, work)
 
 
 def _target(config: SqlConfig) -> tuple[Target, str]:
@@ -195,12 +144,8 @@ def _statements(config: SqlConfig) -> tuple[list[Statement], list[str]]:
 
 
 def _check_transaction(config: SqlConfig, queries: Sequence[Query], target: Target, pool: Pool) -> None:
-    if config.exactly_once:
-        raise PermanentError(
-            "exactly_once: this version of Runner checks it but cannot carry it out yet", kind="config"
-        )
-    if not config.transaction and (len(queries) > 1 or config.isolation):
-        raise PermanentError("transaction: false goes with one query and no isolation", kind="config")
+    if not config.transaction and (len(queries) > 1 or config.isolation or config.exactly_once):
+        raise PermanentError("transaction: false goes with one query, no isolation and no exactly_once", kind="config")
     if config.isolation and config.isolation not in pool.connector.isolations:
         known = ", ".join(sorted(pool.connector.isolations))
         raise PermanentError(

@@ -9,17 +9,15 @@ dialects, and `runner.executors.sql.shape` looks again with the right one before
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from runner.errors import ExpressionError, Problem
 from runner.executors.sql.check import Finding, check_statement
-from runner.executors.sql.connection_string import Dialect, dialect_of, parse
+from runner.executors.sql.connection_string import DIALECTS, Dialect, dialect_of, parse
 from runner.executors.sql.lexer import HOLE, tokens
 from runner.executors.sql.shape import Marks, Written, check_marks
 from runner.expressions.template import statement_parts
 from runner.ports import WrittenConfig
-
-_ALL: Final[tuple[Dialect, ...]] = ("postgres", "sqlite", "mysql")
 
 
 def check_config(config: WrittenConfig) -> Iterable[Problem]:
@@ -92,7 +90,9 @@ def _statement(path: str, text: str, dialect: Dialect | None, raw: Mapping[str, 
         return  # the loader has said what is wrong with the expression
     marks = Marks.of(raw.get("params")) if not isinstance(raw.get("params"), str) else None
     exactly_once = raw.get("exactly_once") is True
-    found = [_findings(written, each, marks, exactly_once=exactly_once) for each in ((dialect,) if dialect else _ALL)]
+    found = [
+        _findings(written, each, marks, exactly_once=exactly_once) for each in ((dialect,) if dialect else DIALECTS)
+    ]
     for finding in found[0]:
         if all(any(other.at == finding.at for other in others) for others in found[1:]):
             before = text[: _raw_offset(finding.at, starts)]

@@ -59,14 +59,14 @@ class Pool:
         return not self._idle and not self._used
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[Session]:
-        """A session of one's own. Raises what `Connector.connect` raises."""
+    async def session(self, *, fresh: bool = False) -> AsyncIterator[Session]:
+        """A session of one's own, with `fresh` on a new connection. Raises what `Connector.connect` raises."""
         self._used += 1
         session: Session | None = None
         try:
             await self._slots.acquire()
             try:
-                session = await self._take()
+                session = await (self.connector.connect() if fresh else self._take())
                 yield session
             finally:
                 self._give_back(session)

@@ -49,6 +49,11 @@ class MysqlSession:
         self._is_busy = False
         self.is_usable = True
 
+    @property
+    def in_transaction(self) -> bool:
+        """As the server's last status says; a procedure may have ended it."""
+        return bool(self._connection.in_transaction)
+
     async def begin(self, isolation: str | None, *, reads: bool) -> None:  # noqa: ARG002  decided by the server as it reads and writes
         """START TRANSACTION, at the level that was asked for."""
         if isolation:

@@ -81,6 +81,11 @@ class PostgresSession:
     def is_usable(self, value: bool) -> None:
         self._is_lost = self._is_lost or not value
 
+    @property
+    def in_transaction(self) -> bool:
+        """As PostgreSQL said with its last answer."""
+        return self._connection.is_in_transaction()
+
     async def begin(self, isolation: str | None, *, reads: bool) -> None:  # noqa: ARG002  PostgreSQL decides by itself what a transaction reads
         """BEGIN, with the isolation level that was asked for."""
         await self._command(f"begin isolation level {isolation}" if isolation else "begin")

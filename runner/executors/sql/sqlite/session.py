@@ -17,7 +17,7 @@ from typing import Any, Final
 import aiosqlite
 import anyio
 
-from runner.errors import ActionError, PermanentError
+from runner.errors import ActionError, PermanentError, TemporaryError
 from runner.executors.sql.driver import Answer, Bounds
 from runner.executors.sql.rows import Rows, check_columns
 from runner.executors.sql.shape import Query
@@ -40,6 +40,11 @@ class SqliteSession:
         self._has_turn = False
         self._open = True
         self.is_usable = True
+
+    @property
+    def in_transaction(self) -> bool:
+        """As SQLite says."""
+        return bool(self._connection.in_transaction)
 
     async def begin(self, isolation: str | None, *, reads: bool) -> None:  # noqa: ARG002  SQLite has one level, serializable
         """BEGIN; with the write lock unless it only reads."""
@@ -73,8 +78,14 @@ class SqliteSession:
                 self._end_turn()
 
     async def commit(self) -> None:
-        """COMMIT."""
-        await self._command("commit")
+        """COMMIT; where the disk refused in its middle, nobody knows."""
+        try:
+            await self._command("commit")
+        except ActionError as error:
+            if not str(error.facts.get("code", "")).startswith("SQLITE_IOERR"):
+                raise
+            message = "SQLite: the disk refused while COMMIT was under way: nobody knows whether it was done"
+            raise TemporaryError(message, kind=error.kind, effect="unknown", facts=error.facts) from None
         self._end_turn()
 
     async def rollback(self) -> None:

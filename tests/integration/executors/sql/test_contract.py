@@ -179,11 +179,6 @@ class TestTransactions:
             with pytest.raises(PermanentError, match="expected one of serializable"):
                 await attempt(database.url, "select 1 as a", config={"isolation": "read committed"})
 
-    async def test_exactly_once_is_not_ignored(self, attempt: Attempt, database: Database) -> None:
-        """Until it can be carried out, nothing is executed under that promise."""
-        with pytest.raises(PermanentError, match="exactly_once"):
-            await attempt(database.url, "select 1 as a", config={"exactly_once": True})
-
 
 class TestLists:
     @pytest.mark.parametrize(("values", "found"), [([1, 3], [1, 3]), ([], []), ([2], [2])])

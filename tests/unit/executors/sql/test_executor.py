@@ -1,7 +1,7 @@
 """One attempt's course over a session that fails where a test wants it to: commits, rollbacks, effects, second tries."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -9,9 +9,10 @@ import pytest
 from runner.definitions.fields import decode
 from runner.errors import ActionError, PermanentError, TemporaryError
 from runner.executors.sql import executor as subject
+from runner.executors.sql import transaction
 from runner.executors.sql.config import SqlConfig
-from runner.executors.sql.connection_string import Target
-from runner.executors.sql.driver import Answer, Bounds, StaleStatementError
+from runner.executors.sql.connection_string import Dialect, Target
+from runner.executors.sql.driver import Answer, Bounds, Driver, StaleStatementError
 from runner.executors.sql.executor import SqlExecutor, open_sql
 from runner.executors.sql.shape import Query
 from runner.expressions.template import Statement
@@ -29,6 +30,10 @@ class FakeSession:
         self.raises: dict[str, Exception] = {}
         self.waits: dict[str, anyio.Event] = {}
         self.reached = anyio.Event()
+
+    @property
+    def in_transaction(self) -> bool:
+        return True
 
     async def step(self, name: str) -> None:
         self.calls.append(name)
@@ -119,7 +124,7 @@ def driver() -> FakeDriver:
 @pytest.fixture
 async def executor(driver: FakeDriver) -> AsyncIterator[SqlExecutor]:
     async with open_sql(ExecutorLimits()) as opened:
-        opened._drivers = {"postgres": driver}
+        opened._drivers = cast("dict[Dialect, Driver]", {"postgres": driver})
         yield opened
 
 
@@ -156,7 +161,7 @@ class TestCommit:
         self, executor: SqlExecutor, driver: FakeDriver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """After the deadline the effect is unknown and the session is given up."""
-        monkeypatch.setattr(subject, "COMMIT_DEADLINE", 0.01)
+        monkeypatch.setattr(transaction, "COMMIT_DEADLINE", 0.01)
         driver.session.waits["commit"] = anyio.Event()
 
         with pytest.raises(TemporaryError, match="nobody knows") as caught:
@@ -182,7 +187,7 @@ class TestRollback:
         self, executor: SqlExecutor, driver: FakeDriver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """After the deadline; the error is still the statement's."""
-        monkeypatch.setattr(subject, "ROLLBACK_DEADLINE", 0.01)
+        monkeypatch.setattr(transaction, "ROLLBACK_DEADLINE", 0.01)
         driver.session.raises["run"] = PermanentError("first", kind="value")
         driver.session.waits["rollback"] = anyio.Event()
 
@@ -246,7 +251,7 @@ class TestConfig:
             (decode({"connection_string": "postgresql://h", "queries": []}, SqlConfig), "at least one statement"),
             (config(isolation="read committed"), "PostgreSQL has no 'read committed', expected one of serializable"),
             (config(transaction=False, isolation="serializable"), "transaction: false goes with one query"),
-            (config(exactly_once=True), "exactly_once"),
+            (config(transaction=False, exactly_once=True), "no exactly_once"),
             (config(connection_string="c4nary"), "expected postgresql://"),
         ],
     )
