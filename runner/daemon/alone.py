@@ -17,6 +17,7 @@ import anyio
 
 from runner.daemon.catalogs import open_catalogs
 from runner.daemon.root import known_types, open_confidential, open_engine, open_runs, system_clock
+from runner.daemon.secret_uses import SecretUses
 from runner.daemon.service import run_process, watch_signals
 from runner.ports import Admission, Admitted, Claimed, Due, Reopening, Store
 from runner.settings import Loaded
@@ -69,7 +70,10 @@ async def _main(loaded: Loaded, request: RunRequest, take: Callable[[AnyLine], N
     async with AsyncExitStack() as stack:
         confidential = await stack.enter_async_context(open_confidential(settings, os.environ, clock, level=level))
         store = await stack.enter_async_context(open_runs(settings, clock))
-        catalogs = await stack.enter_async_context(open_catalogs(settings, known_types(), clock))
+        types = known_types()
+        strict = settings.dashboard.strict_hosts
+        uses = SecretUses(types, confidential.vault, confidential.seen, strict_hosts=strict)
+        catalogs = await stack.enter_async_context(open_catalogs(settings, types, clock, uses.problems))
         own = cast("Store", OwnRuns(store))
         engine = await stack.enter_async_context(
             open_engine(settings, clock, confidential=confidential, store=own, catalogs=catalogs)

@@ -4,7 +4,8 @@ The current catalog: read at the start, swapped whole whenever the folder change
     folder ──runner.definitions.watch──► Catalog ──► current (what the engine and people see)
                                                  └─► kept beside the database (runner.daemon.kept)
 
-Each reload is one log line, each new problem of a file another, once.
+Each reload is one log line, each new problem of a file another, once. A workflow that names secrets in a way that is an
+error (`strict_hosts`) stays in the catalog and is not run.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -31,10 +32,15 @@ from runner.web.catalog_documents import catalog_documents
 
 _log = log.get("runner.catalog")
 
+Judge = Callable[[Catalog], tuple[Problem, ...]]
+"""What is wrong with a catalog though its files are right: the secrets that it names. May take a while."""
+
 
 @asynccontextmanager
-async def open_catalogs(settings: Settings, types: Mapping[str, ActionType], clock: Clock) -> AsyncIterator["Catalogs"]:
-    """The folder as it is now, over what was kept; watched as long as the block lasts."""
+async def open_catalogs(
+    settings: Settings, types: Mapping[str, ActionType], clock: Clock, judge: Judge
+) -> AsyncIterator["Catalogs"]:
+    """The folder as it is now, over what was kept; watched as long as the block lasts. `judge` as `Catalogs` has it."""
     kept = kept_path(settings)
     try:
         previous = await anyio.to_thread.run_sync(read_kept, kept)
@@ -42,7 +48,7 @@ async def open_catalogs(settings: Settings, types: Mapping[str, ActionType], clo
         _log.warning("broken files have no last good version", error=str(error))
         previous = EMPTY
     async with watch(settings.server.workflows, types, clock, previous) as changes:
-        catalogs = Catalogs(changes, types, kept)
+        catalogs = Catalogs(changes, types, kept, judge)
         await catalogs.swap(await changes.receive())
         yield catalogs
 
@@ -51,12 +57,18 @@ class Catalogs:
     """The catalog as of now, and the watch that replaces it."""
 
     def __init__(
-        self, changes: anyio.abc.ObjectReceiveStream[Catalog], types: Mapping[str, ActionType], kept: Path
+        self,
+        changes: anyio.abc.ObjectReceiveStream[Catalog],
+        types: Mapping[str, ActionType],
+        kept: Path,
+        judge: Judge,
     ) -> None:
         self.current = EMPTY
         self.types = types
         self._changes = changes
         self._kept = kept
+        self._judge = judge
+        self._doubts: tuple[Problem, ...] = ()
         self._told: frozenset[Problem] = frozenset()
         self._followers: list[Callable[[Catalog], None]] = []
 
@@ -72,12 +84,14 @@ class Catalogs:
             _log.info("workflows reloaded", workflows=self.count, broken=self.broken_count)
 
     def find(self, name: str) -> Workflow | None:
-        """The workflow of that name."""
-        return self.current.get(name)
+        """The workflow of that name; None for one that is not to be run either."""
+        return None if self._refusal(name) else self.current.get(name)
 
     def require(self, name: str) -> Workflow:
         """The same. Raises RefusedError (`unknown`), which names the nearest, or the file that is broken."""
         workflow = self.current.get(name)
+        if refusal := self._refusal(name):
+            raise RefusedError(f"{name}: {refusal}", reason="unknown")
         if workflow is not None:
             return workflow
         broken = next((each.file for each in self.current.broken if PurePath(each.file).stem == name), None)
@@ -95,15 +109,16 @@ class Catalogs:
 
     def documents(self) -> list[dict[str, Any]]:
         """What is loaded, broken files on top."""
-        return catalog_documents(self.current)
+        return catalog_documents(self.current, self._doubts)
 
     def tell(self) -> None:
         """Say in the log what is wrong in the folder and was not told yet."""
-        for problem in self.current.problems:
+        problems = (*self.current.problems, *self._doubts)
+        for problem in problems:
             if problem not in self._told:
                 say = _log.error if problem.severity == "error" else _log.warning
                 say("workflow file", error=str(problem))
-        self._told = frozenset(self.current.problems)
+        self._told = frozenset(problems)
 
     @property
     def count(self) -> int:
@@ -117,10 +132,25 @@ class Catalogs:
 
     async def swap(self, catalog: Catalog) -> None:
         """Put a catalog in force, and keep it."""
-        self.current = catalog
+        doubts = await anyio.to_thread.run_sync(self._judge, catalog)
+        self.current, self._doubts = catalog, doubts
         for follower in self._followers:
             follower(catalog)
         try:
             await anyio.to_thread.run_sync(write_kept, self._kept, catalog)
         except OSError as error:
             _log.warning("the catalog is not kept for the next start", error=error.strerror)
+
+    async def judge_again(self) -> None:
+        """What the current catalog is judged by has changed."""
+        catalog = self.current
+        doubts = await anyio.to_thread.run_sync(self._judge, catalog)
+        if self.current is catalog:
+            self._doubts = doubts
+            self.tell()
+
+    def _refusal(self, name: str) -> Problem | None:
+        """Why a workflow whose file is right is not to be run."""
+        entry = self.current.entries.get(name)
+        wrong = (each for each in self._doubts if entry and each.file == entry.file and each.severity == "error")
+        return next(wrong, None)

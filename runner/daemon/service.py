@@ -31,9 +31,11 @@ from runner.daemon.root import (
     system_clock,
     trigger_services,
 )
+from runner.daemon.secret_uses import SecretUses
 from runner.errors import RunnerError, SettingsError
 from runner.ports import Store
 from runner.secrets.hardening import harden
+from runner.secrets.seen import keep_flushed, seen_path
 from runner.secrets.vault import Vault
 from runner.settings import Loaded, Settings
 from runner.triggers.open import open_triggers
@@ -42,6 +44,7 @@ from runner.web.backups import backup_route
 from runner.web.control import control_app
 from runner.web.guard import Bounds
 from runner.web.health import health_app
+from runner.web.secret_usage import usage_route
 
 _log = log.get("runner.daemon")
 
@@ -159,13 +162,19 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         listeners = _listen(stack, settings, dashboard=dashboard)
         control = _listen_control(stack, settings.sqlite.path)
         ports = [listener.getsockname()[1] for listener in listeners]
-        catalogs = await stack.enter_async_context(open_catalogs(settings, known_types(), clock))
+        types = known_types()
+        strict = settings.dashboard.strict_hosts
+        uses = SecretUses(types, confidential.vault, confidential.seen, strict_hosts=strict)
+        catalogs = await stack.enter_async_context(open_catalogs(settings, types, clock, uses.problems))
         engine = await stack.enter_async_context(
             open_engine(settings, clock, confidential=confidential, store=store, catalogs=catalogs, ports=ports)
         )
         service = Service(settings, store, engine, catalogs=catalogs, vault=confidential.vault, ports=ports)
-        backups = backup_route(lambda path: back_up(settings, path, clock))
-        commands = control_app(engine.running, store, catalogs.documents, service.reasons, [backups])
+        more = [
+            backup_route(lambda path: back_up(settings, path, clock)),
+            usage_route(lambda: uses.documents(catalogs.current)),
+        ]
+        commands = control_app(engine.running, store, catalogs.documents, service.reasons, more)
         await stack.enter_async_context(serve(commands, control))
         triggers = await stack.enter_async_context(
             open_triggers(trigger_services(settings, clock, confidential, store, engine), catalogs.current)
@@ -180,6 +189,8 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
         tasks.start_soon(catalogs.watch)
+        tasks.start_soon(uses.watch, catalogs.judge_again, clock)
+        tasks.start_soon(keep_flushed, seen_path(settings.sqlite.path), confidential.seen, clock)
         tasks.start_soon(Retention(store, clock, settings.runs.retention).watch)
         _say_ready(service, recovered=recovered)
         yield service

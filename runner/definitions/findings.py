@@ -49,6 +49,10 @@ class Findings:
             node = node.child(step) if node is not None else None
         return node
 
+    def place(self, path: Path, offset: int) -> tuple[int, int]:
+        """Line and column of the character at `offset` of the value at `path`, or of the nearest value above."""
+        return place_in(self._document.text, self._nearest(path), offset)
+
     def has(self, path: Path) -> bool:
         """Whether the file has a value at `path`."""
         return self.node(path) is not None

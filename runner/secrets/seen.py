@@ -97,16 +97,13 @@ def read_seen(path: Path) -> Mapping[str, Seen]:
 
 @asynccontextmanager
 async def open_seen(path: Path, clock: Clock) -> AsyncIterator[Sightings]:
-    """What was seen before and is seen within the block, written every few seconds and at its end."""
+    """What was seen before and is seen within the block, written at its end; `keep_flushed` writes it meanwhile."""
     sightings = Sightings(clock, await anyio.to_thread.run_sync(read_seen, path))
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_keep_flushed, path, sightings, clock)
-        try:
-            yield sightings
-        finally:
-            tasks.cancel_scope.cancel()
-            with anyio.CancelScope(shield=True):
-                await flush(path, sightings)
+    try:
+        yield sightings
+    finally:
+        with anyio.CancelScope(shield=True):
+            await flush(path, sightings)
 
 
 async def flush(path: Path, sightings: Sightings) -> None:
@@ -119,7 +116,8 @@ async def flush(path: Path, sightings: Sightings) -> None:
             _log.warning("when secrets were used is not kept", path=str(path), error=error.strerror)
 
 
-async def _keep_flushed(path: Path, sightings: Sightings, clock: Clock) -> None:
+async def keep_flushed(path: Path, sightings: Sightings, clock: Clock) -> None:
+    """Write what is new every few seconds, for as long as the block around it lives."""
     while True:
         await clock.sleep(EVERY)
         await flush(path, sightings)

@@ -54,6 +54,7 @@ class Dashboard(Section, frozen=True):
     master_key_file: File | None = None
     master_key_command: Command | None = None
     public_url: Url = ""
+    strict_hosts: Flag = False
 
 
 class Sqlite(Section, frozen=True):

@@ -5,6 +5,7 @@ A catalog as JSON documents: what `runner workflows list` and `show` are made of
     Broken ──► {name, state: "broken", problems, …}
 """
 
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -13,15 +14,16 @@ from msgspec import UNSET
 
 from runner.definitions.catalog import Broken, Catalog, Entry
 from runner.definitions.model import Trigger
+from runner.errors import Problem
 
 
-def catalog_documents(catalog: Catalog) -> list[dict[str, Any]]:
-    """All of it, broken files first, then workflows by name."""
+def catalog_documents(catalog: Catalog, doubts: Sequence[Problem] = ()) -> list[dict[str, Any]]:
+    """All of it, broken files first, then workflows by name. `doubts` are further problems, by file."""
     broken = [broken_document(each) for each in catalog.broken]
-    return broken + [workflow_document(entry, catalog) for _, entry in sorted(catalog.entries.items())]
+    return broken + [workflow_document(entry, catalog, doubts) for _, entry in sorted(catalog.entries.items())]
 
 
-def workflow_document(entry: Entry, catalog: Catalog) -> dict[str, Any]:
+def workflow_document(entry: Entry, catalog: Catalog, doubts: Sequence[Problem] = ()) -> dict[str, Any]:
     """A workflow that can be run, with warnings of its own and those beside its neighbours."""
     workflow = entry.workflow
     return {
@@ -40,7 +42,7 @@ def workflow_document(entry: Entry, catalog: Catalog) -> dict[str, Any]:
         "actions": [{"id": action.id, "type": action.type} for action in workflow.body.actions],
         "problems": [
             msgspec.to_builtins(problem)
-            for problem in (*entry.problems, *(each for each in catalog.doubts if each.file == entry.file))
+            for problem in (*entry.problems, *(each for each in (*catalog.doubts, *doubts) if each.file == entry.file))
         ],
     }
 

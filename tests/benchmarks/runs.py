@@ -77,7 +77,7 @@ async def engine(folder: Path) -> AsyncIterator[Engine]:
     async with AsyncExitStack() as stack:
         confidential = await stack.enter_async_context(open_confidential(settings, {}, clock, level="error"))
         store = await stack.enter_async_context(open_runs(settings, clock))
-        catalogs = await stack.enter_async_context(open_catalogs(settings, known_types(), clock))
+        catalogs = await stack.enter_async_context(open_catalogs(settings, known_types(), clock, lambda _: ()))
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
         tasks.start_soon(catalogs.watch)

@@ -140,7 +140,7 @@ async def open_daemon(
         no_more, changes = anyio.create_memory_object_stream[Catalog]()
         no_more.close()
         stack.enter_context(changes)
-        catalogs = Catalogs(changes, known_types(), kept_path(settings))
+        catalogs = Catalogs(changes, known_types(), kept_path(settings), lambda _: ())
         await catalogs.swap(catalog)
         engine = await stack.enter_async_context(
             open_engine(settings, clock, confidential=confidential, store=store, catalogs=catalogs)

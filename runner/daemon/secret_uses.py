@@ -1,0 +1,81 @@
+"""
+The secrets that workflows name, held against those that the vault has.
+
+    catalog ──SecretUses.problems()──► warnings: missing, not for this workflow, no allowed_hosts where the host is open
+    catalog, Sightings ──documents()──► what `runner secrets usage` shows
+
+`runner.daemon.catalogs` asks for the problems when it swaps a catalog in, and again after the vault has changed, which
+`watch` waits for.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final
+
+import anyio.to_thread
+
+from runner import log
+from runner.clock import Clock
+from runner.definitions.catalog import Catalog, Entry
+from runner.definitions.secret_uses import SecretUse, secret_problems, secret_uses
+from runner.errors import Problem, SecretError
+from runner.ports import ActionType
+from runner.secrets.seen import Sightings
+from runner.secrets.usage import known, usage
+from runner.secrets.vault import Vault
+
+EVERY: Final = 1.0
+"""Seconds between two looks at whether the vault was changed."""
+
+_log = log.get("runner.secrets")
+
+
+class SecretUses:
+    """What is used where. `vault` is None where no master key is set; `strict_hosts` as [dashboard] has it."""
+
+    def __init__(
+        self, types: Mapping[str, ActionType], vault: Vault | None, seen: Sightings, *, strict_hosts: bool
+    ) -> None:
+        self._types = types
+        self._vault = vault
+        self._seen = seen
+        self._strict = strict_hosts
+        self._uses: dict[str, tuple[Entry, tuple[SecretUse, ...]]] = {}
+
+    def problems(self, catalog: Catalog) -> tuple[Problem, ...]:
+        """What is wrong with the secrets that the workflows in force name, as far as the vault is known."""
+        infos = {} if self._vault is None else self._vault.content.infos
+        return tuple(secret_problems(self._of(catalog), known(infos.values()), strict_hosts=self._strict))
+
+    async def documents(self, catalog: Catalog) -> list[dict[str, Any]]:
+        """One for each secret that the catalog names, or that is there. Raises SecretError."""
+        infos = [] if self._vault is None else await self._vault.list()
+        uses = await anyio.to_thread.run_sync(self._of, catalog)
+        return [each.document() for each in usage(uses, infos, self._seen.of_all())]
+
+    async def watch(self, changed: Callable[[], Awaitable[None]], clock: Clock) -> None:
+        """Call `changed` after each change of the vault, whichever process made it."""
+        vault = self._vault
+        if vault is None:
+            return
+        told = vault.generation
+        while True:
+            await clock.sleep(EVERY)
+            try:
+                await vault.refresh()
+            except SecretError as error:
+                _log.error("the vault cannot be looked at", error=str(error))
+                continue
+            if vault.generation != told:
+                told = vault.generation
+                await changed()
+
+    def _of(self, catalog: Catalog) -> Iterable[SecretUse]:
+        """Every use; an entry that stayed the same is not read again."""
+        before, self._uses = self._uses, {}
+        for name, entry in sorted(catalog.entries.items()):
+            same = before.get(name)
+            found = same[1] if same is not None and same[0] is entry else None
+            if found is None:
+                found = secret_uses(entry.workflow, entry.source, entry.file, self._types)
+            self._uses[name] = (entry, found)
+        return [use for _, uses in self._uses.values() for use in uses]
