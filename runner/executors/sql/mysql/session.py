@@ -34,8 +34,8 @@ EMPTY_LIST: Final = "select null from dual where false"
 SETTINGS: Final = "set time_zone = '+00:00', sql_mode = concat(@@sql_mode, ',STRICT_ALL_TABLES')"
 """Times are UTC, and no value is cut in silence."""
 
-BROKEN: Final = (OSError, EOFError, AttributeError, IndexError, ValueError)
-"""What the connector raises besides its own errors when the stream breaks off."""
+BROKEN: Final = (OSError, EOFError, AttributeError, IndexError, ValueError, RuntimeError)
+"""What the connector raises besides its own errors when the stream breaks off (RuntimeError: uvloop)."""
 
 Kill = Callable[[int], Awaitable[None]]
 

@@ -22,6 +22,7 @@ from runner.executors.sql.postgres.driver import PostgresDriver
 from runner.executors.sql.sqlite.driver import SqliteDriver
 from runner.ports import ExecutorLimits
 from tests.integration.executors.sql.conftest import Attempt, Database, FakeCall, Quiet, rendered
+from tests.integration.executors.sql.cutting import cutting
 
 DRIVERS: dict[str, type[Driver]] = {"postgres": PostgresDriver, "sqlite": SqliteDriver, "mysql": MysqlDriver}
 ONCE = {"exactly_once": True}
@@ -301,6 +302,48 @@ class TestZombies:
 
         assert (caught.value.kind, caught.value.effect) == ("timeout", "unknown")
         assert await count(attempt, database, table) == 0
+
+
+@pytest.fixture(params=["postgres", "mysql"])
+def server(request: pytest.FixtureRequest) -> Database:
+    """Those that have a wire to cut."""
+    return Database(request.param, request.getfixturevalue(f"{request.param}_url"))
+
+
+class TestLostCommits:
+    @pytest.mark.parametrize("arrives", [True, False])
+    async def test_a_lost_answer_is_decided_by_the_key(
+        self, attempt: Attempt, server: Database, call: FakeCall, arrives: Any
+    ) -> None:
+        """Committed: the value as if nothing had been. Not committed: nothing was done, and trying again does it once."""
+        table = f"t_{secrets.token_hex(6)}"
+        await attempt(server.url, f"create table {table} (a text)")
+        query = f"insert into {table} values ('a')"
+
+        async with cutting(server.url, arrives=arrives) as proxy:
+            if not arrives:
+                with pytest.raises(TemporaryError, match="not in runner_effects: nothing was done") as caught:
+                    await attempt(proxy.url, query, call=call, config=ONCE)
+                assert (caught.value.kind, caught.value.effect) == ("connection", "none")
+                assert await count(attempt, server, table) == 0
+            found = await attempt(proxy.url, query, call=call, config=ONCE)
+            assert proxy.cut
+
+        assert found["row_count"] == 1
+        assert await count(attempt, server, table) == 1
+        await attempt(server.url, f"drop table {table}")
+
+    async def test_what_cannot_be_decided_in_time_is_unknown(
+        self, attempt: Attempt, server: Database, call: FakeCall
+    ) -> None:
+        """The server is gone: the outcome says so before the action's time is over, and may be tried again."""
+        await attempt(server.url, "select 1 as a", call=FakeCall(place="makes the table"), config=ONCE)
+        async with cutting(server.url, arrives=False) as proxy:
+            proxy.closed = True
+            with anyio.fail_after(2), pytest.raises(TemporaryError, match="could not be looked up within") as caught:
+                await attempt(proxy.url, "select 1 as a", call=call, config=ONCE)
+
+        assert caught.value.effect == "unknown"
 
 
 class TestRights:
