@@ -15,6 +15,7 @@ _COMMANDS = {
     "set": ("runner.cli.secrets.changing:set_secret", "Set a secret, or replace it."),
     "list": ("runner.cli.secrets.showing:list_secrets", "List the secrets, never their values."),
     "show": ("runner.cli.secrets.showing:show_secret", "Show what is known of a secret, never its value."),
+    "import": ("runner.cli.secrets.importing:import_command", "Set the secrets of an .env file."),
     "usage": ("runner.cli.secrets.usage:usage_command", "Show which workflows use which secret, and when."),
     "delete": ("runner.cli.secrets.changing:delete_secret", "Delete a secret with all its versions."),
     "audit": ("runner.cli.secrets.auditing:audit", "Show what was done to the vault, and check that the log is whole."),
