@@ -96,7 +96,8 @@ async def open_confidential(
     async with AsyncExitStack() as stack:
         vault: Vault | None = None
         if text is not None:
-            opening = open_vault(settings.sqlite.path, parse(text.reveal()), clock=clock)
+            keep = settings.secrets.keep_versions
+            opening = open_vault(settings.sqlite.path, parse(text.reveal()), clock=clock, keep_versions=keep)
             vault = await stack.enter_async_context(opening)
         seen = await stack.enter_async_context(open_seen(seen_path(settings.sqlite.path), clock))
         masking = Masking(redactor, vault, environment)

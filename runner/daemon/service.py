@@ -21,6 +21,7 @@ from runner import log
 from runner.client import control_sockets
 from runner.daemon.backup import back_up
 from runner.daemon.catalogs import Catalogs, open_catalogs
+from runner.daemon.reminding import remind
 from runner.daemon.retention import Retention
 from runner.daemon.root import (
     Engine,
@@ -191,6 +192,8 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         tasks.start_soon(catalogs.watch)
         tasks.start_soon(uses.watch, catalogs.judge_again, clock)
         tasks.start_soon(keep_flushed, seen_path(settings.sqlite.path), confidential.seen, clock)
+        if confidential.vault is not None:
+            tasks.start_soon(remind, confidential.vault, clock)
         tasks.start_soon(Retention(store, clock, settings.runs.retention).watch)
         _say_ready(service, recovered=recovered)
         yield service

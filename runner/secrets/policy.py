@@ -58,11 +58,6 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """Whether its day is over at that wall time."""
         return self.expires_at is not None and at >= self.expires_at
 
-    def due_at(self, since: float) -> float | None:
-        """When a new value is due, by expiry or rotation, for a value that was set at `since`."""
-        days = [self.expires_at, None if self.rotate_every is None else since + self.rotate_every]
-        return min((day for day in days if day is not None), default=None)
-
 
 EVERYTHING: Final = Policy()
 """Every workflow, every host, for ever."""

@@ -74,6 +74,12 @@ class Sqlite(Section, frozen=True):
         return self.path.with_name("runner.key")
 
 
+class Secrets(Section, frozen=True):
+    """How much of a secret's past is kept."""
+
+    keep_versions: Count = 10
+
+
 class Runs(Section, frozen=True):
     """How long ended runs are kept."""
 
@@ -138,6 +144,7 @@ class Settings(Section, frozen=True):
     server: Server = Server()
     dashboard: Dashboard = Dashboard()
     sqlite: Sqlite = Sqlite()
+    secrets: Secrets = Secrets()
     runs: Runs = Runs()
     http: Http = Http()
     env: Env = Env()

@@ -13,8 +13,11 @@ from runner.cli.lazy import Commands
 
 _COMMANDS = {
     "set": ("runner.cli.secrets.changing:set_secret", "Set a secret, or replace it."),
+    "policy": ("runner.cli.secrets.changing:change_policy", "Change for what and how long a secret may be used."),
     "list": ("runner.cli.secrets.showing:list_secrets", "List the secrets, never their values."),
     "show": ("runner.cli.secrets.showing:show_secret", "Show what is known of a secret, never its value."),
+    "history": ("runner.cli.secrets.showing:show_history", "Show the versions of a secret, never their values."),
+    "rollback": ("runner.cli.secrets.changing:rollback", "Make an old version the current one again."),
     "import": ("runner.cli.secrets.importing:import_command", "Set the secrets of an .env file."),
     "usage": ("runner.cli.secrets.usage:usage_command", "Show which workflows use which secret, and when."),
     "delete": ("runner.cli.secrets.changing:delete_secret", "Delete a secret with all its versions."),

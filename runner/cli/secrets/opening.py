@@ -6,6 +6,8 @@ Open the vault for one command.
 Every command of `runner secrets` comes through here.
 """
 
+import getpass
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -21,6 +23,23 @@ from runner.secrets.vault import Vault, open_vault
 from runner.settings import Settings
 
 T = TypeVar("T")
+
+
+def who() -> str:
+    """Whose command this is, as history and the audit log show it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return f"uid {os.getuid()}"
+
+
+def warn_unerased(vault: Vault) -> None:
+    """Say that bytes of old values are still there, where they are."""
+    if not vault.is_erased:
+        click.echo(
+            "runner: warning: the vault's file is being read: bytes of old values stay in it until the next change",
+            err=True,
+        )
 
 
 def with_vault(settings: Settings, work: Callable[[Vault], Awaitable[T]]) -> T:
@@ -47,5 +66,6 @@ async def _opened(settings: Settings) -> AsyncIterator[Vault]:
         raise VaultKeyError(
             "there is no vault, since no master key is set: make one with `runner init`, or set [dashboard] master_key"
         )
-    async with open_vault(settings.sqlite.path, parse(text.reveal()), clock=SystemClock()) as vault:
+    keep = settings.secrets.keep_versions
+    async with open_vault(settings.sqlite.path, parse(text.reveal()), clock=SystemClock(), keep_versions=keep) as vault:
         yield vault

@@ -1,39 +1,44 @@
 """
-`runner secrets list|show`: what may be shown of secrets, which is never a value.
+`runner secrets list|show|history`: what may be shown of secrets, which is never a value.
 
     Vault ──SecretInfo──► one document a secret ──► a table for a person, JSON lines for a program
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from runner.cli.options import config_option, json_option, load_settings
-from runner.cli.output import json_lines, table, when
+from runner.cli.output import json_lines, span, table, when
 from runner.cli.secrets.opening import with_vault
-from runner.clock import iso
-from runner.secrets.content import SecretInfo
+from runner.cli.secrets.policies import policy_document
+from runner.clock import Clock, SystemClock, iso
+from runner.secrets.content import SecretInfo, VersionInfo
+from runner.secrets.reminders import due
 from runner.secrets.vault import Vault
+
+_SHOWN = 3
+"""Hosts and workflows that a line of the list names."""
 
 
 @click.command("list", short_help="List the secrets, never their values.")
 @config_option
 @json_option
 def list_secrets(*, config: Path | None, as_json: bool) -> None:
-    """List the secrets by name: version and times, never a value."""
+    """List the secrets by name: version, for which hosts and workflows, what is due; never a value."""
 
     async def work(vault: Vault) -> list[SecretInfo]:
         return await vault.list()
 
-    documents = [_document(info) for info in with_vault(load_settings(config).settings, work)]
+    documents = [_document(info, SystemClock()) for info in with_vault(load_settings(config).settings, work)]
     if as_json:
         json_lines(documents)
     elif not documents:
         click.echo("no secrets yet: runner secrets set NAME")
     else:
-        rows = [(each["name"], str(each["version"]), when(each["updated_at"])) for each in documents]
-        for line in table(rows, ("NAME", "VERSION", "SET")):
+        for line in table([_line(each) for each in documents], ("NAME", "VERSION", "SET", "HOSTS", "WORKFLOWS", "DUE")):
             click.echo(line)
 
 
@@ -47,18 +52,85 @@ def show_secret(*, name: str, config: Path | None, as_json: bool) -> None:
     async def work(vault: Vault) -> SecretInfo:
         return await vault.info(name)
 
-    document = _document(with_vault(load_settings(config).settings, work))
+    document = _document(with_vault(load_settings(config).settings, work), SystemClock())
     if as_json:
         json_lines([document])
         return
     for key, value in document.items():
-        click.echo(f"{key.replace('_', ' '):<11} {when(value) if key.endswith('_at') else value}")
+        click.echo(f"{key.replace('_', ' '):<17} {_shown(key, value)}")
 
 
-def _document(info: SecretInfo) -> dict[str, Any]:
+@click.command("history", short_help="Show the versions of a secret, never their values.")
+@click.argument("name")
+@config_option
+@json_option
+def show_history(*, name: str, config: Path | None, as_json: bool) -> None:
+    """Show the kept versions of the secret NAME, the newest first: when and by whom each was set, which is current."""
+
+    async def work(vault: Vault) -> tuple[VersionInfo, ...]:
+        return await vault.history(name)
+
+    versions = with_vault(load_settings(config).settings, work)[::-1]
+    if as_json:
+        json_lines(
+            {
+                "name": name,
+                "version": each.version,
+                "current": each.is_current,
+                "created_at": iso(each.created_at),
+                "created_by": each.created_by,
+                "not_given_for": each.given_for_less,
+            }
+            for each in versions
+        )
+        return
+    rows = [(str(each.version), when(iso(each.created_at)), each.created_by, _remark(each)) for each in versions]
+    for line in table(rows, ("VERSION", "SET", "BY", "")):
+        click.echo(line)
+
+
+def _remark(version: VersionInfo) -> str:
+    if version.is_current:
+        return "current"
+    return f"not given for {', '.join(version.given_for_less)}" if version.given_for_less else ""
+
+
+def _document(info: SecretInfo, clock: Clock) -> dict[str, Any]:
+    found = due(info, clock.wall())
     return {
         "name": info.name,
         "version": info.version,
+        "versions": info.versions,
         "created_at": iso(info.created_at),
         "updated_at": iso(info.updated_at),
+        **policy_document(info.policy),
+        "due": None if found is None else str(found),
     }
+
+
+def _line(document: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        document["name"],
+        str(document["version"]),
+        when(document["updated_at"]),
+        _few(document["allowed_hosts"]),
+        _few(document["allowed_workflows"]),
+        document["due"] or "",
+    )
+
+
+def _few(names: Sequence[str] | None) -> str:
+    if names is None:
+        return "any"
+    more = f" +{len(names) - _SHOWN}" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more if names else "none"
+
+
+def _shown(key: str, value: Any) -> str:
+    if value is None:
+        return {"allowed_hosts": "any", "allowed_workflows": "any"}.get(key, "-")
+    if key.endswith("_at"):
+        return when(value)
+    if key == "rotate_every":
+        return span(value)
+    return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)

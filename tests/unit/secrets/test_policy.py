@@ -118,13 +118,6 @@ class TestTimes:
         assert [Policy(expires_at=5.0).is_expired(at) for at in (4.9, 5.0)] == [False, True]
         assert not EVERYTHING.is_expired(1e12)
 
-    def test_a_new_value_is_due_at_the_earlier_of_both(self) -> None:
-        """Rotation counts from the day of the value."""
-        policy = Policy(expires_at=100.0, rotate_every=30.0)
-
-        assert [policy.due_at(since) for since in (10.0, 90.0)] == [40.0, 100.0]
-        assert EVERYTHING.due_at(0.0) is None
-
 
 class TestUse:
     def test_a_workflow_that_is_not_named_is_refused(self) -> None:
