@@ -56,15 +56,15 @@ def run(
     """
     request = _request(workflow, parse_pairs(inputs), trigger)
     loaded = load_settings(config)
-    told = Told(_progress(as_json=as_json))
+    told = Told(progress_for(as_json=as_json))
     with told.progress.drawing(), connect(loaded.settings.sqlite.path, os.environ) as daemon:
         if daemon is not None:
-            _follow(daemon.lines("POST", "/run", body=request), told)
+            follow(daemon.lines("POST", "/run", body=request), told)
         else:
             from runner.daemon.alone import run_alone  # noqa: PLC0415  the engine is loaded only where it is needed here
 
             run_alone(loaded, request, told.take)
-    context.exit(_report(told, as_json=as_json))
+    context.exit(report(told, as_json=as_json))
 
 
 class Told:
@@ -137,13 +137,15 @@ def _read(path: Path, what: str) -> str:
         raise UsageError(f"{what}: {path} cannot be read: {reason}") from None
 
 
-def _progress(*, as_json: bool) -> Progress:
+def progress_for(*, as_json: bool) -> Progress:
+    """How a run is told here."""
     if as_json:
         return Silent()
     return Live() if sys.stdout.isatty() and os.environ.get("TERM") != "dumb" else Plain()
 
 
-def _follow(lines: Iterable[bytes], told: Told) -> None:
+def follow(lines: Iterable[bytes], told: Told) -> None:
+    """Take the daemon's lines in, to their end."""
     try:
         for line in lines:
             told.take(decode_line(line))
@@ -154,7 +156,8 @@ def _follow(lines: Iterable[bytes], told: Told) -> None:
         raise
 
 
-def _report(told: Told, *, as_json: bool) -> int:
+def report(told: Told, *, as_json: bool) -> int:
+    """Print what came of it; the exit status. Raises RunnerError where nobody knows."""
     accepted = told.accepted
     if accepted is None:
         raise RunnerError("the daemon closed its answer before the run was accepted: its log tells why")

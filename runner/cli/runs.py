@@ -1,9 +1,11 @@
 """
 `runner runs list|show`: what ran and how it went, from the daemon or, where none runs, from the store's file.
 
-What is shown comes from the masked journal, so no secret can stand in it.
+What is shown comes from the masked journal, so no secret can stand in it. `cancel` and `rerun`, which the group holds
+too, are `runner.cli.run_control`'s.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from runner.cli.asking import ask
 from runner.cli.offline import ask_store
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import compact, json_lines, one_line, span, table, when, word
+from runner.cli.run_control import cancel, follow_run, rerun
+from runner.client import connect
 from runner.errors import RefusedError
 from runner.web.lookups import list_runs, run_filter, show_run
 
@@ -28,6 +32,10 @@ _HEAD = ("RUN", "WORKFLOW", "STATE", "STARTED", "TOOK", "")
 @click.group(short_help="List runs, and show how one went.")
 def runs() -> None:
     """List runs, and show how one went."""
+
+
+runs.add_command(cancel)
+runs.add_command(rerun)
 
 
 @runs.command("list", short_help="List runs, the newest first.")
@@ -59,11 +67,21 @@ def list_command(
 
 @runs.command("show", short_help="Show one run: each action with state, attempts, error and value.")
 @click.argument("run")
+@click.option("--follow", is_flag=True, help="Tell how it goes until it has ended; status 1 where it did not succeed.")
 @config_option
 @json_option
-def show_command(*, run: str, config: Path | None, as_json: bool) -> None:
-    """Show one run: each action with state, attempts, error, value. RUN is an id, or the first 6 characters or more."""
+@click.pass_context
+def show_command(context: click.Context, *, run: str, follow: bool, config: Path | None, as_json: bool) -> None:
+    """
+    Show one run: each action with state, attempts, error, value. RUN is an id, or the first 6 characters or more.
+
+    Where no daemon runs nothing goes on, and --follow shows the run as it lies.
+    """
     settings = load_settings(config).settings
+    if follow:
+        with connect(settings.sqlite.path, os.environ) as daemon:
+            if daemon is not None:
+                context.exit(follow_run(daemon, run, as_json=as_json))
 
     def otherwise() -> Iterator[Any]:
         document = ask_store(settings, lambda records: show_run(records, run))

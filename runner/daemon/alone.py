@@ -9,19 +9,22 @@ What other runs left in the store is not touched: `OwnRuns` shows the engine onl
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import anyio
 
 from runner.daemon.catalogs import open_catalogs
-from runner.daemon.root import known_types, open_confidential, open_engine, open_runs, system_clock
+from runner.daemon.root import Engine, known_types, open_confidential, open_engine, open_runs, system_clock
 from runner.daemon.secret_uses import SecretUses
 from runner.daemon.service import run_process, watch_signals
 from runner.ports import Admission, Admitted, Claimed, Due, Reopening, Store
 from runner.settings import Loaded
 from runner.web.lines import AcceptedLine, AnyLine, RunRequest
+
+BY: Final = "command line"
+"""Who asked, in a run's journal."""
 
 
 class OwnRuns:
@@ -61,10 +64,23 @@ class OwnRuns:
 
 def run_alone(loaded: Loaded, request: RunRequest, take: Callable[[AnyLine], None]) -> None:
     """Carry the run out and hand each line to `take`. Raises RunnerError where it is not accepted."""
-    run_process(lambda: _main(loaded, request, take))
+    run_process(lambda: _main(loaded, lambda engine: engine.running.start(request), take))
 
 
-async def _main(loaded: Loaded, request: RunRequest, take: Callable[[AnyLine], None]) -> None:
+def rerun_alone(loaded: Loaded, run: str, action: str, take: Callable[[AnyLine], None]) -> None:
+    """Let an ended run go on, and hand each line of it to `take`. Raises RunnerError where it is refused."""
+
+    async def told(engine: Engine) -> AsyncIterator[AnyLine]:
+        admitted = await engine.dispatcher.rerun(run, action, BY)
+        async for line in engine.running.follow(admitted.run):
+            yield line
+
+    run_process(lambda: _main(loaded, told, take))
+
+
+async def _main(
+    loaded: Loaded, start: Callable[[Engine], AsyncIterator[AnyLine]], take: Callable[[AnyLine], None]
+) -> None:
     settings, clock = loaded.settings, system_clock()
     level = settings.log.level if settings.log.level == "debug" else "error"  # the lines told say the rest
     async with AsyncExitStack() as stack:
@@ -86,7 +102,7 @@ async def _main(loaded: Loaded, request: RunRequest, take: Callable[[AnyLine], N
                     engine.dispatcher.cancel(run, "person", "Ctrl-C")
 
             await tasks.start(watch_signals, cancel)
-            async for line in engine.running.start(request):
+            async for line in start(engine):
                 if isinstance(line, AcceptedLine):
                     accepted.append(line.run)
                 take(line)

@@ -4,6 +4,8 @@ What commands ask of a running daemon, as HTTP on its control socket (design §4
     POST /run          a RunRequest → the run's lines as they come
     GET  /runs         ?workflow= &state= &limit= &before=  → a document a line, newest first
     GET  /runs/{run}   → the run with its timeline
+    GET  /runs/{run}/lines   → the run's lines from its beginning, as they come
+    POST /runs/{run}/cancel, /runs/{run}/rerun ?from= &by=  → once that is on disk
     GET  /workflows, /workflows/{name}, /healthz
     POST /backup       see `runner.web.backups`
 
@@ -31,7 +33,7 @@ from runner.web.running import Running
 MOST_BYTES: Final = 8_000_000
 """Of a request's body: a workflow's source is at most 1 MB, inputs and trigger have their own bounds in the engine."""
 
-_STATUS: Final = {"unknown": 404, "full": 429, "draining": 503, "degraded": 503}
+_STATUS: Final = {"unknown": 404, "full": 429, "draining": 503, "degraded": 503, "ended": 409, "live": 409, "gone": 409}
 _LINES: Final = "application/x-ndjson"
 
 Documents = Callable[[], Iterable[Mapping[str, Any]]]
@@ -61,15 +63,23 @@ def control_app(
     async def one_run(request: Request) -> Response:
         return _lines([await show_run(records, request.path_params["run"])])
 
+    async def lines_of_run(request: Request) -> Response:
+        lines = running.follow(request.path_params["run"])
+        first = await anext(lines)
+        return StreamingResponse(_written(first, lines), media_type=_LINES)
+
+    async def cancel(request: Request) -> Response:
+        return _lines([await running.cancel(request.path_params["run"], request.query_params.get("by", ""))])
+
+    async def rerun(request: Request) -> Response:
+        run, query = request.path_params["run"], request.query_params
+        return _lines([await running.rerun(run, query.get("from", ""), query.get("by", ""))])
+
     async def all_workflows(_: Request) -> Response:
         return _lines(workflows())
 
     async def one_workflow(request: Request) -> Response:
-        name = request.path_params["name"]
-        found = [document for document in workflows() if document["name"] == name]
-        if not found:
-            raise RefusedError(f"there is no workflow {name[:100]!r}", reason="unknown")
-        return _lines(found)
+        return _lines(_named(workflows(), request.path_params["name"]))
 
     health = health_app(reasons)
     return Starlette(
@@ -77,6 +87,9 @@ def control_app(
             Route("/run", run, methods=["POST"]),
             Route("/runs", runs),
             Route("/runs/{run}", one_run),
+            Route("/runs/{run}/lines", lines_of_run),
+            Route("/runs/{run}/cancel", cancel, methods=["POST"]),
+            Route("/runs/{run}/rerun", rerun, methods=["POST"]),
             Route("/workflows", all_workflows),
             Route("/workflows/{name}", one_workflow),
             *more,
@@ -84,6 +97,13 @@ def control_app(
         ],
         exception_handlers={**PROBLEM_HANDLERS, RunnerError: _refused, msgspec.MsgspecError: _malformed},
     )
+
+
+def _named(documents: Iterable[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
+    found = [document for document in documents if document["name"] == name]
+    if not found:
+        raise RefusedError(f"there is no workflow {name[:100]!r}", reason="unknown")
+    return found
 
 
 async def _written(first: AnyLine, lines: AsyncIterator[AnyLine]) -> AsyncIterator[bytes]:

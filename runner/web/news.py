@@ -8,13 +8,14 @@ Each holds a bounded number of events; of a reader that is too slow it drops the
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 import anyio
+import msgspec
 
-from runner.events import AnyEvent, Ended
+from runner.events import AnyEvent, Ended, Expanded, Finished, Settled, Stored, encode
 
 MOST_WAITING: Final = 10_000
 
@@ -33,6 +34,16 @@ class Watch:
         """From now on only this run."""
         self.run = run
         self._events = deque(each for each in self._events if each[0] == run)
+
+    def skip(self, told: Sequence[AnyEvent]) -> None:
+        """Drop what is known already: the longest beginning of what waits that is the end of `told`."""
+        waiting = [encode((without_values(event),)) for _, event in self._events]
+        known = [encode((event,)) for event in told[-len(waiting) :]] if waiting else []
+        for many in range(len(known), 0, -1):
+            if waiting[:many] == known[-many:]:
+                for _ in range(many):
+                    self._events.popleft()
+                return
 
     def push(self, run: str, event: AnyEvent) -> None:
         """Take an event in, where it is of the run."""
@@ -91,3 +102,15 @@ class News:
         self._closed = True
         for watch in self._watches:
             watch.close()
+
+
+def without_values(event: AnyEvent) -> AnyEvent:
+    """The event as a watcher needs it: what an action got stays in the journal."""
+    match event:
+        case Finished() | Settled():
+            return msgspec.structs.replace(event, value=None)
+        case Expanded():
+            return msgspec.structs.replace(event, items=Stored())
+        case Ended():
+            return msgspec.structs.replace(event, output=None, response=None)
+    return event

@@ -8,21 +8,21 @@ process. Who stops reading cancels nothing: the run is the dispatcher's.
 """
 
 from collections.abc import AsyncIterator, Callable
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from runner.definitions.model import Workflow
 from runner.engine.admission import Submission
-from runner.errors import Problem
-from runner.events import AnyEvent, Ended, Expanded, Finished, Settled, Stored, encode
+from runner.errors import Problem, RefusedError
+from runner.events import Ended, encode
 from runner.expressions.labels import Labelled
 from runner.ports import Admitted, RunRow
 from runner.web.documents import ended_document
 from runner.web.inputs import parse_inputs
 from runner.web.lines import AcceptedLine, AnyLine, EndedLine, EventLine, LostLine, RunRequest, StoppedLine
 from runner.web.lookups import Records
-from runner.web.news import News, Watch
+from runner.web.news import News, Watch, without_values
 
 
 class Submits(Protocol):
@@ -33,6 +33,15 @@ class Submits(Protocol):
 
     async def wait(self, run: str) -> RunRow:
         """The run's row once it has ended."""
+
+    async def cancel_durably(self, run: str, by: str) -> str:
+        """The run's id, once its cancel is on disk. Raises RefusedError, StoreError."""
+
+    async def rerun(self, run: str, action: str = "", by: str = "") -> Admitted:
+        """Let an ended run go on, durably. Raises RefusedError, StoreError."""
+
+    def hand_over(self, run: str) -> None:
+        """Hand what is known of the run so far to its journal."""
 
 
 class Running:
@@ -82,6 +91,41 @@ class Running:
             async for line in self._told(watch, admitted.run):
                 yield line
 
+    async def follow(self, run: str) -> AsyncIterator[AnyLine]:
+        """
+        Tell of a run that exists, from its beginning to its end, by its id or a prefix of it.
+
+        Raises RefusedError (`unknown`), StoreError before the first line.
+        """
+        with self._news.watch() as watch:
+            row = await self._records.get(run)
+            if row is None:
+                raise RefusedError(f"there is no run {run[:40]!r}", reason="unknown")
+            watch.narrow(row.id)
+            workflow = await self._records.definition(row.revision)
+            self._dispatcher.hand_over(row.id)
+            journal = await self._records.read(row.id)
+            told = [without_values(event) for entry in journal for event in entry.events]
+            watch.skip(told)
+            verdict: Literal["running", "queued"] = "queued" if row.state == "queued" else "running"
+            yield AcceptedLine(row.id, row.workflow, verdict, msgspec.Raw(workflow.encode()))
+            for event in told:
+                yield EventLine(msgspec.Raw(encode((event,))))
+            if told and isinstance(told[-1], Ended):
+                yield await self._end(row.id, next(e for e in reversed(journal[-1].events) if isinstance(e, Ended)))
+                return
+            async for line in self._told(watch, row.id):
+                yield line
+
+    async def cancel(self, run: str, by: str) -> dict[str, Any]:
+        """Ask a run to end. Raises RefusedError, StoreError."""
+        return {"run": await self._dispatcher.cancel_durably(run, by), "cancelling": True}
+
+    async def rerun(self, run: str, action: str, by: str) -> dict[str, Any]:
+        """Let an ended run go on. Raises RefusedError, StoreError."""
+        admitted = await self._dispatcher.rerun(run, action, by)
+        return {"run": admitted.run, "verdict": admitted.verdict}
+
     def _chosen(self, request: RunRequest) -> tuple[Workflow, tuple[Problem, ...]]:
         if request.source is not None:
             return self._load(request.source, request.file)
@@ -94,20 +138,10 @@ class Running:
                 watch.lost = 0
             yield EventLine(msgspec.Raw(encode((without_values(event),))))
             if isinstance(event, Ended):
-                row = await self._dispatcher.wait(run)
-                document = await ended_document(row, event, self._records)
-                yield EndedLine(msgspec.Raw(msgspec.json.encode(document)))
+                yield await self._end(run, event)
                 return
         yield StoppedLine()
 
-
-def without_values(event: AnyEvent) -> AnyEvent:
-    """The event as a watcher needs it: what an action got stays in the journal."""
-    match event:
-        case Finished() | Settled():
-            return msgspec.structs.replace(event, value=None)
-        case Expanded():
-            return msgspec.structs.replace(event, items=Stored())
-        case Ended():
-            return msgspec.structs.replace(event, output=None, response=None)
-    return event
+    async def _end(self, run: str, event: Ended) -> EndedLine:
+        row = await self._dispatcher.wait(run)
+        return EndedLine(msgspec.Raw(msgspec.json.encode(await ended_document(row, event, self._records))))

@@ -1,6 +1,7 @@
 """Live news: nothing before the watch is lost, a slow reader loses the oldest and hears the end."""
 
 import anyio
+import pytest
 
 from runner.events import AnyEvent, Ended, Started
 from runner.web.news import MOST_WAITING, News
@@ -54,3 +55,16 @@ async def test_a_reader_that_waits_is_woken() -> None:
             news.publish("run", "w", Started(1, "a", 1))
         await read()
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize(("told", "left"), [(0, 3), (1, 2), (2, 1), (3, 0)])
+async def test_what_a_journal_told_already_is_not_told_twice(told: int, left: int) -> None:
+    """However far the journal had come when it was read; events before the watch began are in it alone."""
+    events = [Started(float(at), "a", at) for at in range(1, 6)]
+    news = News()
+    with news.watch() as watch:
+        for event in events[2:]:
+            news.publish("r", "w", event)
+        watch.skip(events[: 2 + told])
+        news.close()
+        assert [event async for event in watch] == events[5 - left :]
