@@ -35,6 +35,7 @@ from runner.secrets.master_key import read_master_key
 from runner.secrets.resolver import Resolver
 from runner.secrets.sealer import open_sealer
 from runner.secrets.seen import Sightings, open_seen, seen_path
+from runner.secrets.sources import open_sources
 from runner.secrets.vault import Vault, open_vault
 from runner.settings import Settings
 from runner.store.sqlite import open_store
@@ -103,7 +104,8 @@ async def open_confidential(
         masking = Masking(redactor, vault, environment)
         await masking.start()
         sealer = await open_sealer(key_path, vault)
-        resolver = Resolver(vault, environment, masking, seen)
+        sources = await stack.enter_async_context(open_sources(vault))
+        resolver = Resolver(sources, environment, masking, seen)
         yield Confidential(redactor, vault, resolver, sealer, Destinations(vault, seen), seen)
 
 

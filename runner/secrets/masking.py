@@ -34,6 +34,7 @@ class Masking:
         self._known: dict[str, set[str]] = {}
         self._recent: dict[str, set[str]] = {}
         self._variables: dict[str, set[str]] = {}
+        self._further: dict[str, set[str]] = {}
         self._lock = anyio.Lock()
 
     async def start(self) -> None:
@@ -62,6 +63,17 @@ class Masking:
         if value not in values:
             values.add(value)
             self._redactor.know("env", self._variables)
+
+    def learn_secrets(self, values: Mapping[str, str]) -> None:
+        """Know from now on what a source beside the vault gave; what the vault holds is known already."""
+        new = {name: {value} for name, value in values.items() if not self._is_known(name, value)}
+        if new:
+            for name, found in new.items():
+                self._further.setdefault(name, set()).update(found)
+            self._redactor.know("sources", self._further)
+
+    def _is_known(self, name: str, value: str) -> bool:
+        return value in self._known.get(name, ()) or value in self._further.get(name, ())
 
     def _gather(self, every: Mapping[str, tuple[str, ...]]) -> None:
         for name, values in every.items():

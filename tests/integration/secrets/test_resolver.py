@@ -15,6 +15,7 @@ from runner.secrets.keys import MasterKey
 from runner.secrets.masking import Masking
 from runner.secrets.resolver import Resolver
 from runner.secrets.seen import Sightings
+from runner.secrets.sources import Sources
 from runner.secrets.vault import Vault, open_vault
 
 NONE: frozenset[str] = frozenset()
@@ -28,7 +29,9 @@ class Pieces:
         environment = Environment(environ, **RULES)
         self.redactor = Redactor()
         self.masking = Masking(self.redactor, vault, environment)
-        self.resolver: EngineResolver = Resolver(vault, environment, self.masking, Sightings(SystemClock()))
+        self.resolver: EngineResolver = Resolver(
+            Sources(vault, ()), environment, self.masking, Sightings(SystemClock())
+        )
 
     async def resolve(self, secrets: set[str], env: set[str]) -> dict[tuple[str, str], Labelled]:
         return dict(await self.resolver.resolve(frozenset(secrets), frozenset(env), "reports"))
