@@ -1,0 +1,52 @@
+"""A daemon that is killed again and again loses no run, repeats no finished action, and does each insert once."""
+
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+from anyio.to_thread import run_sync
+
+from runner.executors.sql.executor import open_sql
+from runner.ports import ExecutorLimits
+from tests.acceptance.conftest import Installation
+from tests.conftest import OpenServer
+from tests.integration.executors.sql.conftest import FakeCall, rendered
+from tests.integration.kills.harness import WORKFLOW, Counts, count, endure
+from tests.services.http_server import answer
+
+
+async def execute(database: str, folder: Path, *statements: str) -> list[dict[str, object]]:
+    """The rows of the last statement."""
+    rows: list[dict[str, object]] = []
+    limits = ExecutorLimits(file_roots=(str(folder),), max_rows=1_000_000)
+    async with open_sql(limits) as sql:
+        for statement in statements:
+            rows = (await sql.execute(rendered(database, statement, {}), FakeCall())).value["rows"]
+    return rows
+
+
+async def kill_and_count(tmp_path: Path, address: str, http_server: OpenServer, kills: int, seed: int) -> Counts:
+    """One installation, so many kills."""
+    installation = await run_sync(Installation, tmp_path)
+    peer = await http_server(answer({"ok": True}))
+    await execute(
+        address,
+        tmp_path,
+        "drop table if exists kill_effects",
+        "create table kill_effects (run varchar(60), item integer)",
+    )
+    installation.write("kills.yaml", WORKFLOW.format(peer=peer.origin, database=address))
+    counts = Counts()
+    accepted = await endure(installation, counts, kills=kills, seed=seed)
+    rows = await execute(address, tmp_path, "select run, item from kill_effects")
+    effects = Counter((str(row["run"]), int(str(row["item"]))) for row in rows)
+    await run_sync(partial(count, installation, accepted, effects, counts))
+    return counts
+
+
+async def test_two_kills_with_fifty_runs_in_flight(tmp_path: Path, postgres_url: str, http_server: OpenServer) -> None:
+    """Accepted runs lost, finished actions repeated, inserts doubled or missing: none; each journal is whole."""
+    counts = await kill_and_count(tmp_path, postgres_url, http_server, 2, 7)
+
+    assert counts.accepted > 0
+    assert counts.wrong == 0, counts
