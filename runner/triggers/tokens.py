@@ -8,6 +8,7 @@ Whether a JWT is valid, by PyJWT, with the algorithms that its key can have and 
 So `alg: none` never counts, and a public key is never taken as an HMAC secret. Pure: keys and time are given.
 """
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -67,15 +68,19 @@ def claims(token: str, keys: Sequence[tuple[Any, frozenset[str]]], config: Jwt) 
         if not allowed:
             continue
         try:
-            found: dict[str, Any] = jwt.decode(
-                token,
-                key,
-                algorithms=allowed,
-                audience=config.audience,
-                issuer=config.issuer,
-                leeway=LEEWAY_SECONDS,
-                options={"verify_aud": config.audience is not None, "require": _required(config)},
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore", jwt.warnings.InsecureKeyLengthWarning
+                )  # the secret is its owner's choice
+                found: dict[str, Any] = jwt.decode(
+                    token,
+                    key,
+                    algorithms=allowed,
+                    audience=config.audience,
+                    issuer=config.issuer,
+                    leeway=LEEWAY_SECONDS,
+                    options={"verify_aud": config.audience is not None, "require": _required(config)},
+                )
         except (jwt.PyJWTError, ValueError, TypeError) as error:
             reason = f"the token is refused: {type(error).__name__}"
         else:
