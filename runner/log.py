@@ -30,7 +30,7 @@ _FIRST: Final = ("event", "logger", "run", "workflow", "revision", "action", "it
 _PLACED: Final = frozenset({"boot", "error", "exc_info"})
 """The fields that every reader knows, in the order of a line (design §6); others stand before `boot` and `error`."""
 
-_QUIET: Final = ("httpx", "httpcore", "aiosqlite", "hpack", "h2", "asyncio", "aiohttp.access")
+_QUIET: Final = ("httpx", "httpcore", "aiosqlite", "hpack", "h2", "asyncio", "aiohttp", "asyncpg", "mysql")
 """Loggers that say addresses, bound values or headers: only their warnings are heard."""
 
 _LONGEST: Final = 65_536

@@ -18,7 +18,7 @@ from runner.engine.last import opened
 from runner.engine.limits import EngineLimits
 from runner.errors import ActionError, PermanentError, TemporaryError
 from runner.events import Accepted, AnyEvent, Failure, Rerun, Stored, encode
-from runner.expressions.labels import Labelled, mask
+from runner.expressions.labels import Labelled, Labels, Names, Path, mask
 from runner.ports import Append, Blob, Durable, EventSink, Journal, Park, Redactor, RunChange, Sealer
 
 ROW_BYTES = 4096
@@ -124,7 +124,7 @@ class Recorder:
             json=None if len(data) > ROW_BYTES else msgspec.Raw(data),
             blob=self._blob(data) if len(data) > ROW_BYTES else None,
             sealed=self._sealer.seal(self.run, real) if changed else None,
-            labels=tuple((path, tuple(sorted(names))) for path, names in labelled.labels.items()),
+            labels=tuple((path, tuple(sorted(names))) for path, names in self._open(labelled.labels).items()),
         )
 
     async def load(self, stored: Stored, run: str = "") -> Labelled:
@@ -162,6 +162,28 @@ class Recorder:
         for gathered in (self._events, self._blobs, self._parks, self._unparks):
             gathered.clear()
         return append
+
+    def _open(self, labels: Labels) -> Labels:
+        """
+        The labels as anybody may read them: a path that leads by a secret key ends before it, and counts for all there.
+
+        Keys are secret where the redactor says so, and in a mapping that is labelled as a whole.
+        """
+        if not labels:
+            return labels
+        found: dict[Path, Names] = {}
+        kept: dict[str, bool] = {}
+        for path, names in labels.items():
+            end = len(path)
+            for at, step in enumerate(path):
+                if isinstance(step, str):
+                    if step not in kept:
+                        kept[step] = self._redactor.text(step) == step
+                    if not kept[step] or path[:at] in labels:
+                        end = at
+                        break
+            found[path[:end]] = found.get(path[:end], frozenset()) | names
+        return found
 
     def _masked(self, labelled: Labelled) -> object:
         return self._redactor.value(mask(labelled) if labelled.labels else labelled.value)

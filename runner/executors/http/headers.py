@@ -1,11 +1,11 @@
 """
-Header fields: what an action may set, and which are secret whatever they hold.
+Header fields: what an action may set.
 
     {"X-Tag": ["a", "b"], "X-None": null}  ──fields()──►  [("X-Tag", "a"), ("X-Tag", "b")]
 
 A name is a token of RFC 9110; a value is any text without control characters (a tab may stand), sent as UTF-8.
 Fields that frame the message or belong to the connection are the transport's and refused.
-`runner.executors.http.outgoing` calls `fields`; `redirects`, `labels` and `failures` ask `is_secret`.
+`runner.executors.http.outgoing` calls `fields`.
 """
 
 import re
@@ -34,11 +34,6 @@ _TRANSPORTS_OWN: Final = frozenset(
         "proxy-authorization",
     }
 )
-_SECRET_NAMES: Final = frozenset(
-    {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "api-key", "apikey"}
-)
-_SECRET_ENDINGS: Final = re.compile(r".*[-_](?:token|signature|secret|password|api-key|apikey|access-key)(?:-\d+)?")
-
 Fields = list[tuple[str, str]]
 
 
@@ -58,13 +53,6 @@ def problem_of_name(name: str) -> str | None:
     if name.lower() in _TRANSPORTS_OWN:
         return "is set by Runner and cannot be given"
     return None
-
-
-@lru_cache(maxsize=1024)
-def is_secret(name: str) -> bool:
-    """Whether a header's value is secret whatever it holds (design: secrets, Resolving)."""
-    lower = name.lower()
-    return lower in _SECRET_NAMES or _SECRET_ENDINGS.fullmatch(lower) is not None
 
 
 def _size(found: Fields) -> int:

@@ -23,6 +23,7 @@ from runner.executors.http.headers import Fields
 from runner.executors.http.scalars import FieldError
 from runner.executors.http.target import Target, TargetError
 from runner.expressions.labels import Names, masked_text
+from runner.redaction.known import is_secret_header
 from runner.secret import Secret, names_in, reveal
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -93,7 +94,7 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
         """
         if to.origin == self.target.origin:
             return msgspec.structs.replace(self, target=to)
-        kept = [(name, value) for name, value in self.headers if not headers.is_secret(name) and name.lower() != "host"]
+        kept = [(name, value) for name, value in self.headers if not is_secret_header(name) and name.lower() != "host"]
         return msgspec.structs.replace(self, target=to, headers=kept, peer=to.authority)
 
     def __repr__(self) -> str:

@@ -22,6 +22,7 @@ from runner.executors.sql.config import SqlConfig
 from runner.executors.sql.connection_string import DIALECTS, Dialect, Target, parse
 from runner.executors.sql.driver import Answer, Bounds, Driver, StaleStatementError
 from runner.executors.sql.effects import Effects
+from runner.executors.sql.labels import secret_parts
 from runner.executors.sql.mysql.driver import MysqlDriver
 from runner.executors.sql.once import carry_out
 from runner.executors.sql.pools import Pool, Pools
@@ -82,8 +83,7 @@ class SqlExecutor:
                 if not left:
                     raise stale.error from None
             else:
-                values = [_value(answer) for answer in answers]
-                return Result(values[0] if config.query is not None else values)
+                return _result(answers, alone=config.query is not None)
         raise AssertionError("the last try returns or raises")
 
     def _queries(self, config: SqlConfig, dialect: Dialect) -> list[Query]:
@@ -151,6 +151,16 @@ def _check_transaction(config: SqlConfig, queries: Sequence[Query], target: Targ
         raise PermanentError(
             f"isolation: {target.name} has no {config.isolation!r}, expected one of {known}", kind="config"
         )
+
+
+def _result(answers: Sequence[Answer], *, alone: bool) -> Result:
+    """The value of the one query, or the list of all of them."""
+    if alone:
+        return Result(_value(answers[0]), secret_parts(answers[0].rows))
+    labels = [secret_parts(answer.rows, (index,)) for index, answer in enumerate(answers)]
+    return Result(
+        [_value(answer) for answer in answers], {path: names for each in labels for path, names in each.items()}
+    )
 
 
 def _value(answer: Answer) -> dict[str, Any]:

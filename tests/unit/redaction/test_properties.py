@@ -84,8 +84,9 @@ class TestProperties:
         redactor = Redactor()
         redactor.know("vault", {name: [text] for name, text in secrets.items()})
 
-        for _ in range(10_000):
-            document, expected = _document(chance, secrets)
+        for _ in range(1_000):
+            made = [_document(chance, secrets) for _ in range(10)]
+            document, expected = [one for one, _ in made], [other for _, other in made]
             masked = redactor.value(document)
 
             assert masked == expected

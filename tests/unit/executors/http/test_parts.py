@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from runner.executors.addresses import refused_address, refused_host
 from runner.executors.http import failures, labels, media
 from runner.executors.http.config import Expect
-from runner.executors.http.headers import is_secret
 from runner.executors.http.links import next_link
 from runner.expressions.scope import MappingScope
 from runner.expressions.template import compile_template
 from runner.ports import ExecutorLimits
+from runner.redaction.known import is_secret_header
 
 
 class TestLinks:
@@ -77,7 +77,7 @@ class TestLabels:
     )  # fmt: skip
     def test_header_names(self, name: Any, secret: Any) -> None:
         """Whatever their case; a name that only speaks of tokens is none."""
-        assert is_secret(name) is secret
+        assert is_secret_header(name) is secret
 
     def test_tokens_are_found_wherever_they_stand(self) -> None:
         """In leaves, in headers, under escapes: by value, not by key."""
