@@ -51,6 +51,8 @@ class Counts:
     """What went wrong, and how much was tried."""
 
     kills: int = 0
+    cut: int = 0
+    """Runs that had not ended when the daemon was killed, over all kills."""
     accepted: int = 0
     lost: int = 0
     unsuccessful: int = 0
@@ -75,6 +77,7 @@ async def endure(installation: Installation, counts: Counts, *, kills: int, seed
             await anyio.sleep(chance.uniform(0, 1.0))
             await run_sync(partial(daemon.stop, 9))
         counts.kills += 1
+        counts.cut += _live(installation)
     with installation.daemon():
         deadline = time.monotonic() + PATIENCE
         while _live(installation) and time.monotonic() < deadline:  # noqa: ASYNC110  the file tells nobody when it changes
@@ -85,11 +88,16 @@ async def endure(installation: Installation, counts: Counts, *, kills: int, seed
 
 async def _submit(daemon: Daemon, accepted: list[str], most: int) -> None:
     async with httpx.AsyncClient() as client:
-        for _ in range(max(most, 0)):
+
+        async def start() -> None:
             with suppress(httpx.TransportError):
                 answer = await client.post(f"http://127.0.0.1:{daemon.port}/go")
                 if answer.status_code == 202:
                     accepted.append(str(answer.json()["run"]))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(max(most, 0)):
+                group.start_soon(start)
 
 
 def count(installation: Installation, accepted: list[str], effects: Counter[tuple[str, int]], counts: Counts) -> None:

@@ -4,6 +4,8 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
+import anyio
+from aiohttp import web
 from anyio.to_thread import run_sync
 
 from runner.executors.sql.executor import open_sql
@@ -12,7 +14,6 @@ from tests.acceptance.conftest import Installation
 from tests.conftest import OpenServer
 from tests.integration.executors.sql.conftest import FakeCall, rendered
 from tests.integration.kills.harness import WORKFLOW, Counts, count, endure
-from tests.services.http_server import answer
 
 
 async def execute(database: str, folder: Path, *statements: str) -> list[dict[str, object]]:
@@ -25,10 +26,16 @@ async def execute(database: str, folder: Path, *statements: str) -> list[dict[st
     return rows
 
 
+async def unhurried(_: web.Request) -> web.StreamResponse:
+    """Answers late enough for runs to be in flight when the kill comes."""
+    await anyio.sleep(0.4)
+    return web.json_response({"ok": True})
+
+
 async def kill_and_count(tmp_path: Path, address: str, http_server: OpenServer, kills: int, seed: int) -> Counts:
     """One installation, so many kills."""
     installation = await run_sync(Installation, tmp_path)
-    peer = await http_server(answer({"ok": True}))
+    peer = await http_server(unhurried)
     await execute(
         address,
         tmp_path,
@@ -48,5 +55,5 @@ async def test_two_kills_with_fifty_runs_in_flight(tmp_path: Path, postgres_url:
     """Accepted runs lost, finished actions repeated, inserts doubled or missing: none; each journal is whole."""
     counts = await kill_and_count(tmp_path, postgres_url, http_server, 2, 7)
 
-    assert counts.accepted > 0
+    assert counts.cut > 0
     assert counts.wrong == 0, counts
