@@ -26,6 +26,7 @@ _COMMANDS = {
     "workflows": ("runner.cli.workflows:workflows", "List what is loaded, broken files on top."),
     "backup": ("runner.cli.backup:backup", "Back both databases up into one file, while runs go on."),
     "restore": ("runner.cli.backup:restore", "Put a backup in the place of the databases; no daemon may run."),
+    "doctor": ("runner.cli.doctor:doctor", "Check settings, key, files, disk, clock, databases, ports."),
     "config": ("runner.cli.config:config", "Print each setting with where it came from, keys masked."),
 }
 

@@ -9,6 +9,7 @@ The composition root: the one place that knows every part, opens it and hands it
     alone     what `runner run` does where no daemon runs
     catalogs  the current catalog, swapped whole and kept for the next start
     retention  old runs go, in slices that nobody waits for
+    doctor     what is wrong with an installation, with the cure
     backup     both databases in one file, and back again: restore, archive
     sink      events to whoever watches and to the log
 

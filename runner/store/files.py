@@ -39,7 +39,7 @@ def folder(path: Path, *, allow_network: bool = False, mounts: Path = MOUNTS) ->
     with _told(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not allow_network:
-        _refuse_network(path, mounts)
+        refuse_network(path, mounts)
 
 
 def private(path: Path, *, new: bool = False) -> None:
@@ -98,7 +98,8 @@ def _told(path: Path) -> Iterator[None]:
         raise StoreError(f"{path}: the store cannot be opened there: {error.strerror}") from None
 
 
-def _refuse_network(path: Path, mounts: Path) -> None:
+def refuse_network(path: Path, mounts: Path = MOUNTS) -> None:
+    """Raises StoreError where the folder of `path` lies on a network file system."""
     where = path.parent.resolve()
     found = (Path("/"), "")
     for point, kind in _mounted(mounts):

@@ -34,7 +34,6 @@ _SHORT_ROWS: Final = 64
 _SHORT_BYTES: Final = 262_144
 _PIECE: Final = 100
 _KEYS: Final = 200
-_PAGES: Final = 16
 
 
 class Retention:
@@ -152,11 +151,10 @@ class Retention:
         deadline = time.perf_counter() + SLICE
         pages, free, size = connection.execute(self._sql["pages"]).fetchone()
         given = 0
-        statement = self._sql["shrink"].replace("{pages}", str(_PAGES))
         while (free - given) * FREE_SHARE > pages - given and time.perf_counter() < deadline:
-            connection.execute(statement).fetchall()
-            given += _PAGES
-        return int(min(given, free) * size)
+            connection.execute(self._sql["shrink"])
+            given += 1
+        return int(given * size)
 
     def truncate(self, connection: sqlite3.Connection) -> bool:
         """Empty the WAL, outside of any transaction; False where a reader was in the way. Waits for nobody."""

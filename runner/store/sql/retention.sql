@@ -93,8 +93,9 @@ select
     (select page_size from pragma_page_size);
 
 -- name: shrink
--- Give up to so many free pages back: the last ones of the file move to where free ones are.
-pragma incremental_vacuum({pages});
+-- Give one free page back: the last one of the file moves to where a free one is. Of a larger number Python's module would
+-- take the first step only.
+pragma incremental_vacuum(1);
 
 -- name: truncate
 -- Bring what is in the WAL into the file, and the WAL to nothing. Answers whether somebody was in the way.

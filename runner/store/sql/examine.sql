@@ -1,0 +1,17 @@
+-- Everything of each run, to compare the journal with what was made of it.
+
+-- name: runs
+-- All runs but the one that is being deleted.
+select id, revision, state, ended_at, waiting from runs where id not in (select run from swept) order by id;
+
+-- name: places
+-- Where a run is parked.
+select place from parked where run = ?;
+
+-- name: blobs
+-- The values of a run that have a row of their own.
+select number from blobs where run = ?;
+
+-- name: newest
+-- When the store was written to last.
+select max(at) from (select at from journal order by rowid desc limit 100);
