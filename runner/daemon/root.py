@@ -31,7 +31,7 @@ from runner.secrets.destinations import Destinations
 from runner.secrets.environment import Environment
 from runner.secrets.keys import parse
 from runner.secrets.masking import Masking
-from runner.secrets.master_key import read_master_key
+from runner.secrets.master_key import read_master_key, read_previous_key
 from runner.secrets.resolver import Resolver
 from runner.secrets.sealer import open_sealer
 from runner.secrets.seen import Sightings, open_seen, seen_path
@@ -98,7 +98,17 @@ async def open_confidential(
         vault: Vault | None = None
         if text is not None:
             keep = settings.secrets.keep_versions
-            opening = open_vault(settings.sqlite.path, parse(text.reveal()), clock=clock, keep_versions=keep)
+            before = await read_previous_key(
+                text=dashboard.master_key_previous,
+                file=dashboard.master_key_previous_file,
+                beside=dashboard.master_key_file,
+            )
+            if before is not None:
+                redactor.know("own, previous", {"dashboard.master_key_previous": [before.reveal()]})
+            previous = parse(before.reveal()) if before else None
+            opening = open_vault(
+                settings.sqlite.path, parse(text.reveal()), clock=clock, keep_versions=keep, previous=previous
+            )
             vault = await stack.enter_async_context(opening)
         seen = await stack.enter_async_context(open_seen(seen_path(settings.sqlite.path), clock))
         masking = Masking(redactor, vault, environment)

@@ -33,6 +33,7 @@ from runner.daemon.root import (
     trigger_services,
 )
 from runner.daemon.secret_uses import SecretUses
+from runner.daemon.vault import rotate, vault_warnings
 from runner.errors import RunnerError, SettingsError
 from runner.ports import Store
 from runner.secrets.hardening import harden
@@ -45,6 +46,7 @@ from runner.web.backups import backup_route
 from runner.web.control import control_app
 from runner.web.guard import Bounds
 from runner.web.health import health_app
+from runner.web.rotation import rotation_route
 from runner.web.secret_usage import usage_route
 
 _log = log.get("runner.daemon")
@@ -157,7 +159,7 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         confidential = await stack.enter_async_context(
             open_confidential(settings, os.environ, clock, level=settings.log.level)
         )
-        for warning in loaded.warnings:
+        for warning in (*loaded.warnings, *vault_warnings(settings, confidential.vault)):
             _log.warning(warning)
         store = await stack.enter_async_context(open_runs(settings, clock))
         listeners = _listen(stack, settings, dashboard=dashboard)
@@ -174,6 +176,7 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         more = [
             backup_route(lambda path: back_up(settings, path, clock)),
             usage_route(lambda: uses.documents(catalogs.current)),
+            rotation_route(lambda key, by: rotate(confidential, key, by)),
         ]
         commands = control_app(engine.running, store, catalogs.documents, service.reasons, more)
         await stack.enter_async_context(serve(commands, control))

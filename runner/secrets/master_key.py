@@ -31,6 +31,22 @@ async def read_master_key(*, text: Secret | None, file: Path | None, command: st
     return await _of_command(command) if command else None
 
 
+async def read_previous_key(*, text: Secret | None, file: Path | None, beside: Path | None) -> Secret | None:
+    """
+    The master key before, None where none is given. `beside` is the file of the present one: where none is named the
+    file beside it counts that `previous_file` names. Raises VaultKeyError.
+    """
+    if text is None and file is None and beside is not None:
+        there = previous_file(beside)
+        file = there if await anyio.Path(there).exists() else None
+    return await read_master_key(text=text, file=file, command=None)
+
+
+def previous_file(path: Path) -> Path:
+    """Where the key before lies while the one in `path` is exchanged."""
+    return path.with_name(f"{path.name}.previous")
+
+
 def _of_file(path: Path) -> Secret:
     try:
         return _decoded(read_regular(path, _MOST), f"The master key file {path}")

@@ -114,6 +114,10 @@ def _check(settings: Settings) -> None:
         and ({server.host, dashboard.host} & everywhere or server.host == dashboard.host)
     ):
         raise SettingsError(f"server.port and dashboard.port are both {server.port}: expected two different ports")
+    if dashboard.master_key_previous and dashboard.master_key_previous_file:
+        raise SettingsError(
+            "dashboard.master_key_previous and dashboard.master_key_previous_file: both are set; keep one"
+        )
     if settings.tracing.enabled and not settings.tracing.collector_endpoint:
         raise SettingsError("tracing.collector_endpoint: expected an address, since tracing.enabled is true")
     if settings.sqlite.path.suffix == ".key" or settings.sqlite.path.is_dir():

@@ -53,6 +53,8 @@ class Dashboard(Section, frozen=True):
     master_key: Masked | None = None
     master_key_file: File | None = None
     master_key_command: Command | None = None
+    master_key_previous: Masked | None = None
+    master_key_previous_file: File | None = None
     public_url: Url = ""
     strict_hosts: Flag = False
 

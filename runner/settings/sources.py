@@ -20,7 +20,8 @@ from runner.settings.model import Settings, keys
 
 PREFIX: Final = "RUNNERD_"
 _MOST: Final = 1_000_000
-_OPTIONAL: Final = frozenset({"dashboard.master_key", "dashboard.master_key_file", "dashboard.master_key_command"})
+_KEYS_WITH_FILES: Final = frozenset({"dashboard.master_key", "dashboard.master_key_previous"})
+_OPTIONAL: Final = _KEYS_WITH_FILES | {f"{key}_file" for key in _KEYS_WITH_FILES} | {"dashboard.master_key_command"}
 """Keys of which an empty text means that they are not set."""
 
 
@@ -77,7 +78,7 @@ def from_variables(environ: Mapping[str, str]) -> dict[str, Given]:
     for key in keys():
         name = variable_of(key)
         value, file = environ.get(name, ""), environ.get(f"{name}_FILE", "")
-        if key == "dashboard.master_key":
+        if key in _KEYS_WITH_FILES:
             file = ""  # RUNNERD_DASHBOARD_MASTER_KEY_FILE is the variable of dashboard.master_key_file
         if value and file:
             raise SettingsError(f"{name} and {name}_FILE are both set: expected one of them")

@@ -21,6 +21,10 @@ _COMMANDS = {
     "import": ("runner.cli.secrets.importing:import_command", "Set the secrets of an .env file."),
     "usage": ("runner.cli.secrets.usage:usage_command", "Show which workflows use which secret, and when."),
     "delete": ("runner.cli.secrets.changing:delete_secret", "Delete a secret with all its versions."),
+    "rotate-master-key": (
+        "runner.cli.secrets.rotating:rotate_master_key",
+        "Put the whole vault under another master key.",
+    ),
     "audit": ("runner.cli.secrets.auditing:audit", "Show what was done to the vault, and check that the log is whole."),
 }
 

@@ -18,7 +18,7 @@ import click
 from runner.clock import SystemClock
 from runner.errors import RunnerError, VaultKeyError
 from runner.secrets.keys import parse
-from runner.secrets.master_key import read_master_key
+from runner.secrets.master_key import read_master_key, read_previous_key
 from runner.secrets.vault import Vault, open_vault
 from runner.settings import Settings
 
@@ -67,5 +67,14 @@ async def _opened(settings: Settings) -> AsyncIterator[Vault]:
             "there is no vault, since no master key is set: make one with `runner init`, or set [dashboard] master_key"
         )
     keep = settings.secrets.keep_versions
-    async with open_vault(settings.sqlite.path, parse(text.reveal()), clock=SystemClock(), keep_versions=keep) as vault:
+    before = await read_previous_key(
+        text=dashboard.master_key_previous,
+        file=dashboard.master_key_previous_file,
+        beside=dashboard.master_key_file,
+    )
+    previous = parse(before.reveal()) if before else None
+    opening = open_vault(
+        settings.sqlite.path, parse(text.reveal()), clock=SystemClock(), keep_versions=keep, previous=previous
+    )
+    async with opening as vault:
         yield vault

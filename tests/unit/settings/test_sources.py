@@ -27,6 +27,8 @@ VALUES = {
     "dashboard.master_key_file": ("/run/secrets/key", Path("/run/secrets/key")),
     "dashboard.master_key_command": ("pass show runner", "pass show runner"),
     "dashboard.strict_hosts": (True, True),
+    "dashboard.master_key_previous": ("another passphrase of length", "another passphrase of length"),
+    "dashboard.master_key_previous_file": ("/run/secrets/before", Path("/run/secrets/before")),
     "dashboard.public_url": ("https://runner.example.com", "https://runner.example.com"),
     "sqlite.path": ("/var/lib/runner/servflow.db", Path("/var/lib/runner/servflow.db")),
     "sqlite.network_filesystem": (True, True),
@@ -102,10 +104,15 @@ class TestEveryKey:
         assert loaded.origins[key] == variable_of(key)
 
     @pytest.mark.parametrize(
-        ("key", "given", "expected"), [(key, *pair) for key, pair in VALUES.items() if key != "dashboard.master_key"]
+        ("key", "given", "expected"),
+        [
+            (key, *pair)
+            for key, pair in VALUES.items()
+            if key not in {"dashboard.master_key", "dashboard.master_key_previous"}
+        ],
     )
     def test_by_a_file_that_a_variable_names(self, key: Any, given: Any, expected: Any, tmp_path: Path) -> None:
-        """RUNNERD_SECTION_KEY_FILE, less one newline at its end; the master key has a key of its own for that."""
+        """RUNNERD_SECTION_KEY_FILE, less one newline at its end; the master keys have keys of their own for that."""
         file = tmp_path / "value"
         file.write_text(spelled(given) + "\n")
 

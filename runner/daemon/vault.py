@@ -1,0 +1,41 @@
+"""
+What the daemon does for its vault beside resolving: warn of what lies open, and take another master key.
+
+    start ──vault_warnings──► the log            control socket ──rotate──► the vault, without a restart
+
+`runner.daemon.service` calls both.
+"""
+
+from runner.daemon.root import Confidential
+from runner.errors import VaultKeyError
+from runner.secrets.files import complaints
+from runner.secrets.keys import parse
+from runner.secrets.vault import Vault
+from runner.settings import Settings
+
+
+def vault_warnings(settings: Settings, vault: Vault | None) -> list[str]:
+    """What the person who starts the daemon should know of its keys and files, a sentence each."""
+    path, dashboard = settings.sqlite.path, settings.dashboard
+    found = list(complaints(path))
+    key_file = dashboard.master_key_file
+    if key_file is not None:
+        found += complaints(key_file)
+        if key_file.parent == path.parent:
+            found.append(f"the master key {key_file} lies beside its database: who copies the folder has both")
+    if vault is not None and vault.opened_by_previous:
+        found.append(
+            "the vault is still under dashboard.master_key_previous: end it by `runner secrets rotate-master-key`"
+        )
+    elif dashboard.master_key_previous or dashboard.master_key_previous_file:
+        found.append("dashboard.master_key_previous is needed no longer: the vault is under dashboard.master_key")
+    return found
+
+
+async def rotate(confidential: Confidential, key: str, by: str) -> bool:
+    """Another master key for the running daemon's vault; whether the old bytes are erased. Raises SecretError."""
+    if confidential.vault is None:
+        raise VaultKeyError("The daemon has no vault, since no master key was set when it started.")
+    master = parse(key)
+    confidential.redactor.know("own, rotated", {"dashboard.master_key": [key]})
+    return await confidential.vault.rotate(master, by=by)
