@@ -34,7 +34,10 @@ DECIDE_WITHIN: Final = 60.0
 """Seconds for finding out what a lost COMMIT did, where the attempt's own time is longer or has no end."""
 
 MARGIN: Final = 1.0
-"""Seconds (or a tenth of the time, if that is shorter) before the attempt's end at which we stop and say why."""
+"""Seconds before the attempt's end at which we stop and say why."""
+
+SHARE: Final = 0.1
+"""At most this part of the attempt's time is that margin."""
 
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 _WAITABLE: Final = frozenset({"conflict", "timeout"})
@@ -69,7 +72,7 @@ class _Patience:
     def __init__(self, most: float = float("inf")) -> None:
         self._start = anyio.current_time()
         time = min(anyio.current_effective_deadline() - self._start, most)
-        self._end = self._start + time - min(MARGIN, time / 10)
+        self._end = self._start + time - min(MARGIN, time * SHARE)
         self._pauses = 0
 
     @property

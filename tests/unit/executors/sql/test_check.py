@@ -128,6 +128,17 @@ class TestStatements:
         )
         assert findings("truncate t", "postgres", exactly_once=True) == []
 
+    @pytest.mark.parametrize(
+        ("sql", "refused"),
+        [
+            ("create table t (a int)", True), ("check table t", True), ("set autocommit = 1", True), ("call p()", False),
+            ("create temporary table t (a int)", False), ("drop temporary table t", False), ("set @x = 1", False),
+        ],
+    )  # fmt: skip
+    def test_what_mysql_commits_by_itself(self, sql: str, refused: Any) -> None:
+        """Temporary tables do not end the transaction; a procedure is looked at when it was called."""
+        assert bool(findings(sql, "mysql", exactly_once=True)) is refused
+
     def test_findings_come_in_the_order_of_the_text(self) -> None:
         """Two mistakes are two findings, each at its place."""
         sql = "select '@' from @"
