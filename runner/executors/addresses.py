@@ -6,8 +6,8 @@ own ports.
     address of a socket ──refused_address()──►  the very address that is connected to, whatever the name service said
 
 `runner.executors.http` and `runner.executors.sql` ask for each connection, so redirects and proxies are covered. An
-IPv4 address inside an IPv6 one (mapped, compatible, NAT64, 6to4) counts as itself. A socket is made only to learn
-whether an address is one of this machine's; nothing is sent.
+IPv4 address inside an IPv6 one (mapped, translated, compatible, NAT64, 6to4) counts as itself. A socket is made only
+to learn whether an address is one of this machine's; nothing is sent.
 """
 
 import re
@@ -56,6 +56,9 @@ _LINK_LOCAL: Final = ip_network("169.254.0.0/16")
 _NAT64: Final = ip_network("64:ff9b::/96")
 _NAT64_LOCAL: Final = ip_network("64:ff9b:1::/48")
 _COMPATIBLE: Final = ip_network("::/96")
+_TRANSLATED: Final = ip_network("::ffff:0:0:0/96")
+_LAST_BITS: Final = (_NAT64, _NAT64_LOCAL, _COMPATIBLE, _TRANSLATED)
+"""Networks whose addresses end in an IPv4 one."""
 _SHARED: Final = ip_network("100.64.0.0/10")
 _SITE_LOCAL: Final = ip_network("fec0::/10")
 
@@ -74,6 +77,8 @@ def refused_host(host: str, limits: ExecutorLimits) -> str | None:
 
 def refused_address(address: Address, limits: ExecutorLimits) -> str | None:
     """Why this address may not be connected to, or None."""
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        address = IPv6Address(int(address))  # an interface's zone makes no other address of it
     for meant in (address, *_inner(address)):
         if not limits.allow_metadata and (meant in _METADATA or (meant.version == 4 and meant in _LINK_LOCAL)):  # noqa: PLR2004  IPv4
             return "a cloud metadata address, which [http] allow_metadata forbids"
@@ -94,7 +99,10 @@ def _inner(address: Address) -> list[IPv4Address]:
     if isinstance(address, IPv4Address):
         return []
     found = [mapped for mapped in (address.ipv4_mapped, address.sixtofour) if mapped is not None]
-    if any(isinstance(network, IPv6Network) and address in network for network in (_NAT64, _NAT64_LOCAL, _COMPATIBLE)):
+    if any(
+        isinstance(network, IPv6Network) and address in network
+        for network in (_NAT64, _NAT64_LOCAL, _COMPATIBLE, _TRANSLATED)
+    ):
         found.append(IPv4Address(int(address) & 0xFFFF_FFFF))
     if address.teredo is not None:
         found.extend(address.teredo)

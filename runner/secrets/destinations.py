@@ -14,7 +14,7 @@ deleted since stays bound until the process ends. The engine asks for each reque
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
-from urllib.parse import unquote, unquote_to_bytes, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import anyio
 import anyio.to_thread
@@ -22,7 +22,7 @@ import anyio.to_thread
 from runner.origins import Origin, OriginError, parse_origin
 from runner.redaction import Needles
 from runner.redaction.forms import Form, encodings
-from runner.redaction.needles import Text
+from runner.redaction.search import spans
 from runner.secrets.content import Content
 from runner.secrets.seen import Sightings
 
@@ -33,8 +33,6 @@ _OFF_LOOP: Final = 65_536
 _SHORTEST_LINE: Final = 16
 _FOLDED: Final = 12
 """Characters from which a value is looked for in lower case too, as a host name would carry it."""
-_TURNS: Final = 2
-"""How often `%` escapes are undone."""
 _KEYS: Final = ("secret", "token", "passw", "privatekey", "apikey", "accesskey", "signingkey", "credential")
 _NOTHING: Final[Mapping[str, Sequence[Origin]]] = {}
 
@@ -122,9 +120,8 @@ def _learned(before: _Known, generation: int, content: Content) -> _Known:
 
 
 def _within(search: Needles, data: Sequence[bytes]) -> Names:
-    return frozenset(
-        name for part in data for text in _spelled(part) for span in search.find(Text(text)) for name in span.names
-    )
+    """Which values stand in the data, as they are or behind two encodings of any kind."""
+    return frozenset(name for part in data for span in spans(part, (search,)) for name in span.names)
 
 
 def _readable(hosts: Sequence[str]) -> Iterator[Origin]:
@@ -134,16 +131,6 @@ def _readable(hosts: Sequence[str]) -> Iterator[Origin]:
             yield parse_origin(text)
         except OriginError:
             continue
-
-
-def _spelled(data: bytes) -> Iterator[bytes]:
-    """The bytes, and what they are once `%` escapes are undone."""
-    yield data
-    for _ in range(_TURNS):
-        if b"%" not in data:
-            return
-        data = unquote_to_bytes(data)
-        yield data
 
 
 def _searched(value: str) -> frozenset[Form]:

@@ -256,6 +256,9 @@ class TestLaundering:
         ("base64", base64.b64encode(f"user:{CANARY}".encode()).decode()),
         ("json", CANARY.replace("/", "\\/")),
         ("lower", CANARY.lower()),
+        ("hex", CANARY.encode().hex()),
+        ("base64 twice", base64.b64encode(base64.b64encode(f"user:{CANARY}".encode())).decode()),
+        ("entities", "".join(f"&#{ord(character)};" for character in CANARY)),
     )
 
     @pytest.mark.parametrize("shape", [name for name, _ in SHAPES])
