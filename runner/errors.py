@@ -44,7 +44,7 @@ One word that says how an attempt failed; `$action.ID.error.type`.
 
 The words of `retry.on` are `connection`, `timeout`, `429`, `5xx`, `conflict`; the others are `status`, `response`,
 `expect`, `until`, `expression`, `secret`, `config`, `statement`, `value`, `limit`, `interrupted`, `cancelled`,
-`refused`, `internal`.
+`refused`, `internal`, `poison`, `unreadable`.
 """
 
 

@@ -38,7 +38,7 @@ from runner.secrets.seen import Sightings, open_seen, seen_path
 from runner.secrets.sources import open_sources
 from runner.secrets.vault import Vault, open_vault
 from runner.settings import Settings
-from runner.store.sqlite import open_store
+from runner.store.sqlite import SqliteStore, open_store
 from runner.triggers.services import TriggerServices
 from runner.web.news import News
 from runner.web.running import Running
@@ -143,7 +143,7 @@ async def open_executors(
 
 
 @asynccontextmanager
-async def open_runs(settings: Settings, clock: Clock) -> AsyncIterator[Store]:
+async def open_runs(settings: Settings, clock: Clock) -> AsyncIterator[SqliteStore]:
     """The store of runs and journals, under its lock. Raises StoreError."""
     path = settings.sqlite.runs_path
     async with open_store(path, clock=clock, allow_network=settings.sqlite.network_filesystem) as store:
@@ -216,6 +216,7 @@ def engine_limits(settings: Settings) -> EngineLimits:
         cancel_grace=limits.cancel_grace,
         max_concurrent_runs=settings.server.max_concurrent_runs,
         queued_runs=limits.queued_runs,
+        max_recoveries=settings.runs.max_recoveries,
     )
 
 

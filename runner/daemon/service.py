@@ -189,7 +189,7 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         for app, listener in zip(apps, listeners, strict=False):
             await stack.enter_async_context(serve(app, listener, bounds))
         catalogs.tell()
-        recovered = await engine.dispatcher.recover()
+        recovered = await engine.dispatcher.recover(store.starts)
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
         tasks.start_soon(catalogs.watch)

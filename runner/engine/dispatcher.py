@@ -20,7 +20,7 @@ from runner.engine.children import ChildRuns
 from runner.engine.live import LiveRuns
 from runner.engine.loading import Loader
 from runner.engine.orders import Cancel, Wake
-from runner.engine.recovery import Recovery
+from runner.engine.recovery import Recovery, Starts
 from runner.engine.reruns import Reruns
 from runner.engine.services import Services
 from runner.errors import RefusedError, StoreError
@@ -38,7 +38,7 @@ class Dispatcher:
         self._loader = Loader(services, admissions, children)
         self._tasks = tasks
         self._runs = LiveRuns(services, admissions, self._loader, tasks)
-        self._recovery = Recovery(services, self._runs)
+        self._recovery = Recovery(services, self._runs, self._loader, admissions)
         self._reruns = Reruns(services, self._loader)
 
     # ------------------------------------------------------------------------------------------------ runs come in
@@ -182,18 +182,24 @@ class Dispatcher:
         """It takes no new runs."""
         return self._runs.draining
 
-    async def recover(self) -> int:
+    async def recover(self, starts: Starts | None = None) -> int:
         """
         Take up what an earlier process left: live runs in order of age, queued ones by claim. Returns how many were
         live; most of them are still to come in then.
+
+        `starts` is where it is remembered whether starts end by a stop; without it no run is a suspect.
         """
-        found = await self._recovery.begin()
+        found, suspects = await self._recovery.begin(starts)
         self._tasks.start_soon(self._recovery.stream)
+        if suspects:
+            self._tasks.start_soon(self._recovery.try_each, suspects)
+        self._tasks.start_soon(self._recovery.outlive)
         return found
 
     async def drain(self, seconds: float) -> bool:
         """Take no new runs and give those under way `seconds`; whether all came to an end or to rest."""
         self._runs.draining = True
+        await self._recovery.stop()
         with anyio.move_on_after(seconds):
             await self._runs.at_rest()
         self._runs.hand_over(list(self._runs.conductors))

@@ -18,3 +18,4 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
     cancel_grace: float = 10.0
     max_concurrent_runs: int = 100
     queued_runs: int = 10_000
+    max_recoveries: int = 3

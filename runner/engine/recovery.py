@@ -2,37 +2,83 @@
 What a start does with the runs that an earlier process left.
 
     live runs of the store, oldest first, 100 at a time ──► LiveRuns.ready ──slot──► fold, `recovered`, go on
+    after two kills in a row: those that were in flight ──► one at a time, on disk before each begins
+    alone in flight at `max_recoveries` kills ──► failed, and that is its name
 
 It streams them in beside triggers that are open already. A run that only waits stays in the store: its wake-up rows
 find it. Called by `runner.engine.dispatcher`.
 """
 
 import logging
+from collections.abc import Awaitable, Sequence
+from typing import Final, Protocol
 
+import anyio
+
+from runner.engine.admission import Admissions
 from runner.engine.live import MOST_READY, LiveRuns
+from runner.engine.loading import Loader
+from runner.engine.resume import in_flight
 from runner.engine.services import Services
-from runner.errors import StoreError
+from runner.errors import RunnerError, StoreError
+from runner.records import Begun, Suspect
 
 _log = logging.getLogger(__name__)
 
-_PAUSE = 1.0
+LIVED: Final = 600.0
+"""Seconds after which a start is no part of a row of kills, and a run that is tried is innocent."""
+
+_PAUSE: Final = 1.0
 """Seconds between two tries to read while the store does not answer."""
+
+
+class Starts(Protocol):
+    """Where the store remembers how starts ended. All raise StoreError."""
+
+    async def begin(self) -> Begun:
+        """A start begins: what came of those before it."""
+
+    async def test(self, run: str, at: float) -> None:
+        """The suspect has its turn from now on."""
+
+    async def acquit(self, run: str) -> None:
+        """The run is no suspect any more."""
+
+    async def lived(self) -> None:
+        """No kill before this start counts."""
+
+    async def stop(self) -> None:
+        """What becomes of the process from now on is no kill."""
 
 
 class Recovery:
     """The recovery of one start."""
 
-    def __init__(self, services: Services, runs: LiveRuns) -> None:
+    def __init__(self, services: Services, runs: LiveRuns, loader: Loader, admissions: Admissions) -> None:
         self._services = services
         self._runs = runs
+        self._loader = loader
+        self._admissions = admissions
+        self._starts: Starts | None = None
 
-    async def begin(self) -> int:
-        """Learn what there is; how many runs are live."""
+    async def begin(self, starts: Starts | None) -> tuple[int, Sequence[Suspect]]:
+        """Learn what there is: how many runs are live, and which of them are to be tried one at a time."""
         self._runs.recovering = True
-        return await self._runs.count()
+        self._starts = starts
+        begun = await starts.begin() if starts is not None else Begun(0)
+        suspects = []
+        for suspect in begun.suspects:
+            if suspect.kills >= self._services.limits.max_recoveries:
+                await self._fail(suspect)
+            elif begun.one_at_a_time:
+                self._runs.held[suspect.run] = []
+                suspects.append(suspect)
+        if suspects:
+            _log.warning("killed %d times in a row: %d runs are resumed one at a time", begun.kills, len(suspects))
+        return await self._runs.count(), suspects
 
     async def stream(self) -> None:
-        """Bring every live run in that does not only wait."""
+        """Bring every live run in that does not only wait and is not held."""
         after = ""
         while True:
             try:
@@ -51,3 +97,54 @@ class Recovery:
             await self._runs.handed_on()
         self._runs.recovering = False
         self._runs.nudge()
+
+    async def try_each(self, suspects: Sequence[Suspect]) -> None:
+        """Resume one suspect after the other, as each has ended, waits, or has gone on for long."""
+        starts = self._starts
+        assert starts is not None
+        for suspect in suspects:
+            run = suspect.run
+            if run not in self._runs.held:
+                continue
+            await self._surely(starts.test(run, self._services.clock.wall()))
+            orders = self._runs.held.pop(run, [])
+            released = self._runs.releases.of(run)
+            self._runs.cut_off.add(run)
+            self._runs.ready(run, *orders)
+            with anyio.move_on_after(LIVED):
+                await released.wait()
+            await self._surely(starts.acquit(run))
+
+    async def outlive(self) -> None:
+        """Forget the kills before this start once it has lived long enough."""
+        await self._services.clock.sleep(LIVED)
+        if self._starts is not None:
+            await self._surely(self._starts.lived())
+
+    async def stop(self) -> None:
+        """The daemon was told to stop: from here on its end is no kill."""
+        if self._starts is not None:
+            await self._surely(self._starts.stop())
+
+    async def _surely(self, told: Awaitable[None]) -> None:
+        try:
+            await told
+        except StoreError as error:
+            _log.warning("how this start goes is not remembered: %s", error)
+
+    async def _fail(self, suspect: Suspect) -> None:
+        place = await self._cut_off_at(suspect.run)
+        message = (
+            f"the daemon was killed {suspect.kills} times in a row while this run alone was in flight{place} "
+            f"(runs.max_recoveries), so it is not resumed: mend that, then `runner runs rerun {suspect.run}`"
+        )
+        _log.error("run %s is failed: %s", suspect.run, message)
+        await self._admissions.end(suspect.run, "poison", message)
+
+    async def _cut_off_at(self, run: str) -> str:
+        try:
+            loaded = await self._loader.stored(run)
+        except RunnerError:
+            return ""
+        places = [node.place for node in in_flight(loaded.conductor.run)] if loaded is not None else []
+        return f", at {', '.join(places[:3])}" if places else ""

@@ -83,9 +83,10 @@ class Secrets(Section, frozen=True):
 
 
 class Runs(Section, frozen=True):
-    """How long ended runs are kept."""
+    """How long ended runs are kept, and at how many kills one that was alone in flight is given up."""
 
     retention: Duration = Seconds(30 * 86400)
+    max_recoveries: Count = 3
 
 
 class Http(Section, frozen=True):

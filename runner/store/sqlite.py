@@ -48,6 +48,7 @@ from runner.store.pending import Pending
 from runner.store.reads import Reads
 from runner.store.retention import Retention
 from runner.store.sqlite_firings import SqliteFirings
+from runner.store.starts import SqliteStarts
 from runner.store.statements import load, migrations, split
 from runner.store.writer import Writer
 
@@ -82,6 +83,7 @@ class SqliteStore:
         self.restored_at = opened.restored_at
         self._path = opened.path
         self._writer = writer
+        self.starts = SqliteStarts(writer)
         self._lookups = lookups
         self._reads = reads
         self._admissions = admissions

@@ -1,0 +1,68 @@
+"""Starts that ended without a stop: how many in a row, and which runs are held for it."""
+
+from pathlib import Path
+
+import pytest
+
+from runner.records import Begun, Suspect
+from runner.store.sqlite import open_store
+from tests.contracts.store.made import admission, append
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the store lies."""
+    return tmp_path / "runs.db"
+
+
+async def begin(path: Path, *, admit: tuple[str, ...] = (), stop: bool = False, tested: str = "") -> Begun:
+    """One start: what it found; then it takes runs, tries one, is stopped or is killed."""
+    async with open_store(path) as store:
+        begun = await store.starts.begin()
+        for run in admit:
+            await store.admit(admission(run, boot=store.boot))
+        if tested:
+            await store.starts.test(tested, 5.0)
+        if stop:
+            await store.starts.stop()
+        return begun
+
+
+async def test_a_loop_of_clean_stops_counts_nothing(path: Path) -> None:
+    """Twenty deploys with a run in flight: no suspect, whatever lay in the store."""
+    await begin(path, admit=("run-1",))
+    assert await begin(path, stop=True) == Begun(1, (Suspect("run-1", 1),))
+    for _ in range(20):
+        assert await begin(path, stop=True) == Begun(0)
+
+
+async def test_after_two_kills_all_that_was_in_flight_is_held(path: Path) -> None:
+    """A run that only waits is not; the one that had its turn comes first, and its kills alone count."""
+    await begin(path, admit=("run-1", "run-2", "run-3"))
+    async with open_store(path) as store:
+        await store.append(append("run-3", 2, boot=store.boot, waiting=True))
+    assert await begin(path) == Begun(1)
+    held = Begun(2, (Suspect("run-1", 0), Suspect("run-2", 0)), one_at_a_time=True)
+    assert await begin(path, tested="run-2") == held
+    for kills in (1, 2, 3):
+        begun = await begin(path, tested="run-2")
+        assert begun == Begun(2 + kills, (Suspect("run-2", kills), Suspect("run-1", 0)), one_at_a_time=True)
+
+
+async def test_a_new_run_beside_it_makes_it_not_alone(path: Path) -> None:
+    """The kill counts for neither of them; both are held at the next start."""
+    await begin(path, admit=("run-1",))
+    await begin(path)
+    begun = await begin(path, tested="run-1", admit=("run-9",))
+    assert begun == Begun(2, (Suspect("run-1", 2),), one_at_a_time=True)
+    assert (await begin(path)).suspects == (Suspect("run-1", 2), Suspect("run-9", 0))
+
+
+async def test_a_start_that_lived_long_begins_a_new_count(path: Path) -> None:
+    """Neither starts nor kills before it count."""
+    await begin(path, admit=("run-1",))
+    await begin(path)
+    async with open_store(path) as store:
+        await store.starts.begin()
+        await store.starts.lived()
+    assert await begin(path) == Begun(1, (Suspect("run-1", 0),))
