@@ -15,6 +15,7 @@ from msgspec import UNSET
 
 from runner.definitions.fields import LITERAL, Duration, Text
 from runner.definitions.model import Input
+from runner.definitions.response_headers import problem_of_header
 from runner.definitions.specs import WrittenConfig
 from runner.errors import Problem
 
@@ -70,6 +71,14 @@ def _check_wait(config: WrittenConfig) -> Iterable[Problem]:
         yield Problem(message="expected a timestamp such as 2026-01-31T09:00:00+01:00, with its zone", path="until")
 
 
+def _check_stop(config: WrittenConfig) -> Iterable[Problem]:
+    response = config.raw.get("response")
+    headers = response.get("headers") if isinstance(response, dict) else None
+    for name in headers if isinstance(headers, dict) else ():
+        if message := problem_of_header(str(name)):
+            yield Problem(message=f"the header {str(name)[:40]!r} {message}", path="response.headers")
+
+
 def _check_call(config: WrittenConfig) -> Iterable[Problem]:
     if not WORKFLOW_NAME.fullmatch(config.raw["name"]):
         yield Problem(
@@ -95,7 +104,7 @@ class BuiltinType(msgspec.Struct, frozen=True):
 BUILTIN_SPECS: Final = {
     spec.name: spec
     for spec in (
-        BuiltinType("stop", StopConfig),
+        BuiltinType("stop", StopConfig, _check_stop),
         BuiltinType("wait", WaitConfig, _check_wait),
         BuiltinType("workflow", WorkflowCall, _check_call),
     )

@@ -61,4 +61,5 @@ def broken_document(broken: Broken) -> dict[str, Any]:
 def _trigger(trigger: Trigger) -> dict[str, Any]:
     """Type and what says when; never `auth`, whose parts may have been written out."""
     shown = ("cron", "every", "timezone", "method", "path", "workflow", "state")
-    return {"type": trigger.type, **{key: trigger.config[key] for key in shown if key in trigger.config}}
+    config = {"method": "POST", **trigger.config} if trigger.type == "http" else trigger.config
+    return {"type": trigger.type, **{key: config[key] for key in shown if key in config}}

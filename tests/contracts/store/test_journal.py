@@ -33,6 +33,7 @@ class TestAppend:
         for promise in promises:
             await promise
 
+        assert await store.end("run-1") is None
         rows = await store.read("run-1")
         assert [(row.seq, row.boot, row.at) for row in rows] == [(1, 1, 100.0), (2, 1, 201.0), (3, 1, 203.0)]
         assert rows[1].events == (started,)
@@ -57,6 +58,8 @@ class TestAppend:
         (event,) = (await store.read("run-1"))[1].events
         assert isinstance(event, Ended)
         assert event.output == stored
+        assert await store.end("run-1") == event
+        assert await store.end("nobody") is None
 
     async def test_a_promise_tells_when_it_is_kept(self, store: Store) -> None:
         """It is done with no error, every callback has been called, and awaiting it again comes back at once."""
