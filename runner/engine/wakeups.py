@@ -21,6 +21,10 @@ _PAUSE = 5.0
 """Seconds between looks while the store does not answer, or while more rows are due than one look reads."""
 
 
+LONGEST_REST = 30.0
+"""Seconds after which it looks again all the same: the wall clock may have been set forward in between."""
+
+
 class Wakeups:
     """The watch over parked rows."""
 
@@ -40,7 +44,7 @@ class Wakeups:
         while True:
             self._nudged = anyio.Event()
             pause = await self._look()
-            await self._rest(pause)
+            await self._rest(min(pause, LONGEST_REST))
 
     async def _look(self) -> float:
         now = self._clock.wall()
