@@ -12,7 +12,7 @@ was encoded is not known; a reading that makes no sense finds nothing.
 import re
 from binascii import a2b_base64
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from html.entities import html5
 from itertools import accumulate
@@ -62,10 +62,17 @@ def decodings(data: bytes, shortest: int) -> Iterator[Decoded]:
     for mark, pattern, undo in _WAYS:
         if mark in data and (found := _undone(data, pattern, undo)):
             yield found
-    if _run(-(-shortest * 4 // 3)) in data.translate(_IS_BASE64) and (found := _from_base64(data, shortest)):
-        yield found
-    if _run(shortest * 2) in data.translate(_IS_HEX) and (found := _from_hex(data, shortest)):
-        yield found
+    letters = -(-shortest * 4 // 3)
+    if _run(letters) in data.translate(_IS_BASE64):
+        pattern = _long(_BASE64_RUN, letters)
+        runs = pattern.findall(data)
+        if found := _coded(data, pattern, runs, _base64_pieces, 6):
+            yield found
+        digits = _long(_HEX_RUN, shortest * 2)
+        if (hexes := [each for run in runs for each in digits.findall(run)]) and (
+            found := _coded(data, digits, hexes, _hex_pieces, 4)
+        ):
+            yield found
 
 
 def _undone(data: bytes, pattern: re.Pattern[bytes], undo: Undo) -> Decoded | None:
@@ -129,24 +136,11 @@ def _nothing(_: bytes) -> bytes:
     return b""
 
 
-def _from_base64(data: bytes, shortest: int) -> Decoded | None:
-    """
-    Both alphabets, from each of the four places where a group may begin.
-
-    A run without upper case or without lower case is a word, a path or a number.
-    """
-    return _coded(data, _long(_BASE64_RUN, -(-shortest * 4 // 3)), _base64_pieces, 6)
-
-
-def _from_hex(data: bytes, shortest: int) -> Decoded | None:
-    return _coded(data, _long(_HEX_RUN, shortest * 2), _hex_pieces, 4)
-
-
 def _coded(
-    data: bytes, pattern: re.Pattern[bytes], pieces: Callable[[bytes], list[bytes]], bits: int
+    data: bytes, pattern: re.Pattern[bytes], runs: Sequence[bytes], pieces: Callable[[bytes], list[bytes]], bits: int
 ) -> Decoded | None:
-    """What all runs say, each read from each place where it may begin, with a NUL after it."""
-    read = [piece for run in pattern.findall(data) for piece in pieces(run)]
+    """What the runs of the pattern say, each read from each place where it may begin, with a NUL after it."""
+    read = [piece for run in runs for piece in pieces(run)]
 
     def places() -> Places:
         starts = [match.start() + shift for match in pattern.finditer(data) for shift, _ in enumerate(pieces(match[0]))]
@@ -156,6 +150,11 @@ def _coded(
 
 
 def _base64_pieces(run: bytes) -> list[bytes]:
+    """
+    Both alphabets, from each of the four places where a group may begin.
+
+    A run without upper case or without lower case is a word, a path or a number.
+    """
     if run.islower() or run.isupper() or run.isdigit():
         return []
     run = run.translate(_TO_STANDARD)
@@ -186,12 +185,10 @@ def _marks(letters: bytes) -> bytes:
     return bytes(ord("x") if code in letters else ord(" ") for code in range(256))
 
 
-_HEX: Final = b"0123456789abcdefABCDEF"
 _WORDS: Final = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _BASE64_RUN: Final = rb"A-Za-z0-9+/_\-"
 _HEX_RUN: Final = rb"0-9a-fA-F"
 _IS_BASE64: Final = _marks(_WORDS + b"+/_-")
-_IS_HEX: Final = _marks(_HEX)
 _TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _PADDING: Final = (b"", b"", b"==", b"=")
 """By how many letters stand in the last group; one alone is left out."""
