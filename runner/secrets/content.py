@@ -8,9 +8,9 @@ What a vault holds: rows verified and opened, and rows sealed for writing.
 does no I/O and takes no locks. Only it holds keys and values together.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from itertools import groupby
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -23,6 +23,8 @@ from runner.secrets.keys import Keys
 from runner.secrets.policy import EVERYTHING, Policy, decode, widens
 from runner.secrets.ring import Ring
 from runner.secrets.rows import AuditHead, Change, Head, Manifest, SecretRow, Snapshot, VersionRow
+
+T = TypeVar("T")
 
 
 class VersionInfo(NamedTuple):
@@ -65,15 +67,20 @@ class Content(NamedTuple):
     """
     What the vault held at one generation.
 
-    `every` are all versions by name, `values` those by their row's digest, `ring` the installation's own keys.
+    `every` are all versions by name, `values` those by name and their row's digest, `ring` the installation's own keys,
+    `entries` what the manifest said.
     """
 
     infos: Mapping[str, SecretInfo]
     current: Mapping[str, str]
     every: Mapping[str, tuple[str, ...]]
-    values: Mapping[bytes, str]
+    values: Mapping[str, Mapping[bytes, str]]
     ring: Ring
+    entries: frozenset[manifest.Entry] = frozenset()
 
+
+_MANY: Final = 100
+"""Changed secrets from which on reading all is quicker."""
 
 NOTHING: Final = Content({}, {}, {}, {}, Ring({}, b""))
 
@@ -91,18 +98,25 @@ class Opener(NamedTuple):
         Raises VaultTamperedError, which names the secret that was changed.
         """
         self.verify(snapshot)
-        values: dict[bytes, str] = {}
-        infos, current, every = {}, {}, {}
+        gone = known.infos.keys() if snapshot.only is None else snapshot.only
+        infos, current = _without(known.infos, gone), _without(known.current, gone)
+        every, values = _without(known.every, gone), _without(known.values, gone)
         rows = {secret: list(each) for secret, each in groupby(snapshot.versions, lambda row: row.secret)}
         for secret in snapshot.secrets:
-            opened = {}
+            before, opened, by_digest = known.values.get(secret.name, {}), {}, {}
             for row in rows[secret.id]:
                 fingerprint = manifest.digest_of(row)
-                value = known.values.get(fingerprint)
-                values[fingerprint] = opened[row.version] = self.unseal(secret, row) if value is None else value
-            infos[secret.name] = _info(secret, rows[secret.id])
+                value = before.get(fingerprint)
+                by_digest[fingerprint] = opened[row.version] = self.unseal(secret, row) if value is None else value
+            infos[secret.name], values[secret.name] = _info(secret, rows[secret.id]), by_digest
             current[secret.name], every[secret.name] = opened[secret.current], tuple(opened.values())
-        return Content(infos, current, every, values, ring.opened(self.keys.wrapping, self.vault, snapshot.ring))
+        said = manifest.entries(snapshot.manifest)
+        return Content(infos, current, every, values, ring.opened(self.keys.wrapping, self.vault, snapshot.ring), said)
+
+    def changed(self, said: Manifest, known: Content) -> frozenset[str] | None:
+        """The names of which rows have to be read, after a change, to `open` them over `known`; None for all."""
+        names = frozenset(entry.name for entry in manifest.entries(said) ^ known.entries)
+        return None if len(names) > _MANY or not known.entries else names
 
     def audited(self, snapshot: Snapshot, *entries: AuditEntry, at: float) -> Change:
         """Rows of the audit log and nothing else: the generation stays. Raises VaultTamperedError."""
@@ -176,6 +190,10 @@ class Opener(NamedTuple):
     def _bound(self, secret: SecretRow, version: int, policy: str, purpose: str) -> bytes:
         hashed = digest(policy.encode())
         return Bound(self.vault, secret.id, secret.name, version, purpose, hashed).encoded()
+
+
+def _without(known: Mapping[str, T], gone: Container[str]) -> dict[str, T]:
+    return {name: each for name, each in known.items() if name not in gone}
 
 
 def _tampered(secret: SecretRow, row: VersionRow) -> VaultTamperedError:

@@ -3,6 +3,7 @@ What the vault holds, in one list under a MAC: nothing can be exchanged, moved b
 
     head, ring, secrets, versions, tombstones ──describe──► content ──MAC(vault, generation, content, audit)──► Manifest
     Snapshot ──verify──► nothing, or VaultTamperedError that names the secret
+    of some secrets only ──► these are verified, what the manifest says of the others is carried on
 
 The bound data of each row (`runner.secrets.cipher`) keeps rows from being exchanged; an old row is genuine, though, and
 only the manifest knows that it is old. `runner.secrets.vault` writes it with every change. Pure functions.
@@ -21,7 +22,7 @@ from runner.secrets.rows import AuditHead, Head, Manifest, RingRow, SecretRow, S
 _TRUNCATED: Final = 16
 
 
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
     """A secret, and a digest of all that its rows say."""
 
     id: bytes
@@ -32,9 +33,19 @@ class _Entry(NamedTuple):
 class _Content(msgspec.Struct, frozen=True, array_like=True):
     """What the MAC lies over. `own` is a digest of the head and the ring; format 1 had neither it nor an audit log."""
 
-    secrets: tuple[_Entry, ...]
+    secrets: tuple[Entry, ...]
     tombstones: bytes
     own: bytes = b""
+
+    def part(self, names: frozenset[str]) -> "_Content":
+        """The same with no secrets but those of these names."""
+        kept = tuple(entry for entry in self.secrets if entry.name in names)
+        return _Content(kept, self.tombstones, self.own)
+
+
+def entries(said: Manifest) -> frozenset[Entry]:
+    """What a manifest says of each secret; believed only where `verify` believed the manifest."""
+    return frozenset(_decoded(said).secrets)
 
 
 def make(key: bytes, generation: int, snapshot: Snapshot, audit: AuditHead) -> Manifest:
@@ -52,9 +63,11 @@ def verify(key: bytes, snapshot: Snapshot) -> None:
     """Raises VaultTamperedError, which names what was changed, removed, added or put back."""
     said = snapshot.manifest
     verify_mac(key, snapshot.head.vault, said)
-    content, found = msgspec.msgpack.decode(said.content, type=_Content), _describe(snapshot)
+    content, found = _decoded(said), _describe(snapshot)
     if content == found:
         return
+    if snapshot.only is not None:
+        content, found = (each.part(snapshot.only) for each in (content, found))
     expected, actual = ({entry.id: entry for entry in each.secrets} for each in (content, found))
     for entry in content.secrets:
         if entry.id not in actual:
@@ -79,11 +92,21 @@ def _describe(snapshot: Snapshot) -> _Content:
     versions = sorted(snapshot.versions, key=lambda row: (row.secret, row.version))
     of = {secret: list(rows) for secret, rows in groupby(versions, lambda row: row.secret)}
     orphans = set(of) - {row.id for row in snapshot.secrets}
+    found = [Entry(row.id, row.name, _digest(row, of.get(row.id, ()))) for row in snapshot.secrets]
+    if snapshot.only is not None:
+        found += [entry for entry in _decoded(snapshot.manifest).secrets if entry.name not in snapshot.only]
     return _Content(
-        tuple(sorted(_Entry(row.id, row.name, _digest(row, of.get(row.id, ()))) for row in snapshot.secrets)),
+        tuple(sorted(found)),
         digest(*sorted(map(_row, snapshot.tombstones)), *sorted(orphans)),
         digest(_row(snapshot.head), *map(_row, snapshot.ring)) if snapshot.ring else b"",
     )
+
+
+def _decoded(said: Manifest) -> _Content:
+    try:
+        return msgspec.msgpack.decode(said.content, type=_Content)
+    except msgspec.MsgspecError:
+        _refuse("its manifest was changed")
 
 
 def _digest(row: SecretRow, versions: Iterable[VersionRow]) -> bytes:

@@ -7,6 +7,7 @@ What a vault tells: values for those who may have them, and what may be shown of
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import anyio
 import anyio.to_thread
@@ -19,7 +20,7 @@ from runner.secrets.content import NOTHING, Content, Opener, SecretInfo, Version
 from runner.secrets.manifest import verify_mac
 from runner.secrets.policy import Policy, check_use
 from runner.secrets.ring import Ring
-from runner.secrets.rows import AuditRow, Manifest, Stamp, VaultRows
+from runner.secrets.rows import AuditRow, Manifest, Stamp, VaultRows, everything
 
 
 class Reading:
@@ -141,13 +142,15 @@ class Reading:
         async with self._lock:
             if self._rows.stamp() == self._stamp:
                 return
-            stamp, snapshot = await self._rows.snapshot()
+            opener, known, is_same_file = self._opener, self._content, self._rows.stamp()[:2] == self._stamp[:2]
+            pick = partial(opener.changed, known=known) if is_same_file else everything
+            stamp, snapshot = await self._rows.snapshot(pick)
             if stamp.generation < self.generation:
                 raise VaultTamperedError(
                     f"An older copy of the vault was put in its place (generation {stamp.generation}, seen was "
                     f"{self.generation}): restore it with `runner restore` while no daemon runs."
                 )
-            self._content = await anyio.to_thread.run_sync(self._opener.open, snapshot, self._content)
+            self._content = await anyio.to_thread.run_sync(opener.open, snapshot, known)
             self._stamp, self._mark = stamp, mark_of(snapshot.manifest)
 
 

@@ -117,7 +117,10 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """All rows at one instant, but for the audit log's."""
+    """
+    The rows at one instant, but for the audit log's. `only`: of secrets and versions those of these names are there and
+    no others; None for all of them.
+    """
 
     head: Head
     manifest: Manifest
@@ -125,6 +128,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     secrets: tuple[SecretRow, ...] = ()
     versions: tuple[VersionRow, ...] = ()
     tombstones: tuple[TombstoneRow, ...] = ()
+    only: frozenset[str] | None = None
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,18 +150,27 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     pruned: tuple[tuple[bytes, int], ...] = ()
 
 
+def everything(said: Manifest) -> frozenset[str] | None:  # noqa: ARG001  whatever it says
+    """What `VaultRows.snapshot` picks by itself: the rows of all secrets."""
+    return None
+
+
 class VaultRows(Protocol):
     """Keeps the rows of one vault."""
 
     def stamp(self) -> Stamp:
         """Read without waiting: a few microseconds. Raises SecretError where the file is gone."""
 
-    async def snapshot(self) -> tuple[Stamp, Snapshot]:
-        """All rows, and the stamp that they had. Raises SecretError."""
+    async def snapshot(self, pick: Callable[[Manifest], frozenset[str] | None] = everything) -> tuple[Stamp, Snapshot]:
+        """
+        Rows, and the stamp that they had: those of the names that `pick` (in a thread) finds in the manifest, None for
+        all. Raises SecretError.
+        """
 
-    async def change(self, decide: Callable[[Snapshot], Change]) -> Change:
+    async def change(self, decide: Callable[[Snapshot], Change], only: frozenset[str] | None = None) -> Change:
         """
         One transaction of its own: read, decide (in a thread), write. What `decide` raises leaves all as it was.
+        `only`: the names of which it has to see the rows, None for all.
 
         Raises SecretError where the rows cannot be written.
         """

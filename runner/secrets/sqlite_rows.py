@@ -35,6 +35,7 @@ from runner.secrets.rows import (
     Stamp,
     TombstoneRow,
     VersionRow,
+    everything,
 )
 from runner.secrets.sqlite_file import APPLICATION, FORMAT, copy_of_format, script, statements
 
@@ -139,19 +140,20 @@ class SqliteRows:
         except sqlite3.Error:
             return Stamp(device, inode, -1)
 
-    async def snapshot(self) -> tuple[Stamp, Snapshot]:
+    async def snapshot(self, pick: Callable[[Manifest], frozenset[str] | None] = everything) -> tuple[Stamp, Snapshot]:
         """See `VaultRows`."""
         async with self._alone():
             if self._lies_there() != self._file:
                 await self.connect()
             async with self._transaction("begin"):
-                snapshot = await self._read()
+                only = await anyio.to_thread.run_sync(pick, await self._manifest())
+                snapshot = await self._read(only)
             return Stamp(*self._file, snapshot.manifest.generation), snapshot
 
-    async def change(self, decide: Callable[[Snapshot], Change]) -> Change:
+    async def change(self, decide: Callable[[Snapshot], Change], only: frozenset[str] | None = None) -> Change:
         """See `VaultRows`."""
         async with self._alone(), self._transaction():
-            change = await anyio.to_thread.run_sync(decide, await self._read())
+            change = await anyio.to_thread.run_sync(decide, await self._read(only))
             await self._write(change)
         return change
 
@@ -182,15 +184,17 @@ class SqliteRows:
             else:
                 return
 
-    async def _read(self) -> Snapshot:
-        of = statements()
+    async def _read(self, only: frozenset[str] | None = None) -> Snapshot:
+        of, which = statements(), "" if only is None else "_named"
+        names = [()] if only is None else [(name,) for name in sorted(only)]
         return Snapshot(
             Head(*(await self._all(of["head"]))[0]),
             await self._manifest(),
             tuple(RingRow(*row) for row in await self._all(of["ring"])),
-            tuple(SecretRow(*row) for row in await self._all(of["secrets"])),
-            tuple(VersionRow(*row) for row in await self._all(of["versions"])),
+            tuple([SecretRow(*row) for name in names for row in await self._all(of["secrets" + which], *name)]),
+            tuple([VersionRow(*row) for name in names for row in await self._all(of["versions" + which], *name)]),
             tuple(TombstoneRow(*row) for row in await self._all(of["tombstones"])),
+            only,
         )
 
     async def _manifest(self) -> Manifest:

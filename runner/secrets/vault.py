@@ -115,7 +115,7 @@ class Vault(Reading):
         if self.ring.sealing.keys() >= keys.sealing.keys():
             return
         at = self._clock.wall()
-        await self._change(lambda snapshot: self._opener.adopted(snapshot, keys, at=at))
+        await self._change(lambda snapshot: self._opener.adopted(snapshot, keys, at=at), frozenset())
 
     async def audit(self, *entries: AuditEntry) -> None:
         """
@@ -124,7 +124,7 @@ class Vault(Reading):
         Raises VaultTamperedError, and SecretError where it cannot be written: then do not do it.
         """
         at = self._clock.wall()
-        await self._change(lambda snapshot: self._opener.audited(snapshot, *entries, at=at))
+        await self._change(lambda snapshot: self._opener.audited(snapshot, *entries, at=at), frozenset())
 
     async def set(
         self,
@@ -148,7 +148,9 @@ class Vault(Reading):
         check_name(name)
         text = check_value(name, value, short_ok=short_ok)
         asked = self._asked(name, by, if_match)
-        change = await self._change(lambda snapshot: with_version(self._opener, snapshot, asked, text, policy))
+        change = await self._change(
+            lambda snapshot: with_version(self._opener, snapshot, asked, text, policy), frozenset({name})
+        )
         assert change.secret is not None
         if change.pruned:
             await self.erase()
@@ -163,7 +165,9 @@ class Vault(Reading):
         Raises SecretRefusedError for a wider one, SecretMissingError, SecretConflictError, SecretError.
         """
         asked = self._asked(name, by, if_match)
-        change = await self._change(lambda snapshot: with_policy(self._opener, snapshot, asked, policy))
+        change = await self._change(
+            lambda snapshot: with_policy(self._opener, snapshot, asked, policy), frozenset({name})
+        )
         if change.rewritten:
             await self.erase()
         return await self.policy(name)
@@ -176,7 +180,9 @@ class Vault(Reading):
         for a secret or a version that is not kept, SecretConflictError, SecretError.
         """
         asked = self._asked(name, by, if_match)
-        change = await self._change(lambda snapshot: with_current(self._opener, snapshot, asked, version))
+        change = await self._change(
+            lambda snapshot: with_current(self._opener, snapshot, asked, version), frozenset({name})
+        )
         return change.secret is not None
 
     async def delete(self, name: str, *, by: str = "", if_match: int | None = None) -> bool:
@@ -186,7 +192,7 @@ class Vault(Reading):
         What `erase` says comes back. Raises SecretMissingError, SecretConflictError, SecretError.
         """
         asked = self._asked(name, by, if_match)
-        await self._change(lambda snapshot: without(self._opener, snapshot, asked))
+        await self._change(lambda snapshot: without(self._opener, snapshot, asked), frozenset({name}))
         return await self.erase()
 
     async def rotate(self, master: MasterKey, *, by: str = "") -> bool:
@@ -235,10 +241,13 @@ class Vault(Reading):
     def _asked(self, name: str, by: str, if_match: int | None) -> Asked:
         return Asked(name, by, self._clock.wall(), self._keep_versions, if_match)
 
-    async def _change(self, decide: Callable[[Snapshot], Change]) -> Change:
-        """One transaction, then see it. The audit key that it used is taken out of the WAL, unless somebody reads."""
+    async def _change(self, decide: Callable[[Snapshot], Change], only: frozenset[str]) -> Change:
+        """
+        One transaction over the rows of these names, then see it. The audit key that it used is taken out of the WAL,
+        unless somebody reads.
+        """
         async with self._changing:
-            change = await self._rows.change(decide)
+            change = await self._rows.change(decide, only)
             self._mark = mark_of(change.manifest)
         await self.refresh()
         await self._erase_once()

@@ -44,6 +44,15 @@ select id, name, current, policy, created_at, updated_at from secrets order by i
 -- All versions.
 select secret, version, wrapped, sealed, created_at, created_by, policy from versions order by secret, version;
 
+-- name: secrets_named
+-- One secret.
+select id, name, current, policy, created_at, updated_at from secrets where name = ?;
+
+-- name: versions_named
+-- Its versions.
+select secret, version, wrapped, sealed, created_at, created_by, policy from versions
+where secret = (select id from secrets where name = ?) order by version;
+
 -- name: tombstones
 -- All that were deleted.
 select secret, name, version, deleted_at from tombstones order by secret;

@@ -1,5 +1,6 @@
 """Whoever has the file and no key can destroy the vault, but not change what it says: each way is refused by name."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -226,17 +227,39 @@ class TestWhileItIsOpen:
         with pytest.raises(VaultTamperedError):
             await vault.resolve(frozenset({"A"}))
 
-    async def test_a_change_is_never_blessed_by_the_next_set(self, vault: Vault, vault_path: Path) -> None:
-        """Who writes verifies first, in the same transaction."""
+    async def test_a_change_is_never_blessed_by_the_next_set(
+        self, vault: Vault, vault_path: Path, master: MasterKey
+    ) -> None:
+        """Who writes verifies what it touches, in the same transaction, and carries on what the manifest says of the rest."""
         await vault.set("A", "first-value-of-a")
         await vault.set("A", "second-value-of-a")
         with behind_its_back(vault_path) as tables:
             tables.execute("update secrets set current = 1")
 
+        changes: list[Callable[[], Awaitable[object]]] = [
+            lambda: vault.set("A", "third-value-of-a"),
+            lambda: vault.rollback("A", 1),
+            lambda: vault.delete("A"),
+        ]
+        for change in changes:
+            with pytest.raises(VaultTamperedError, match="the secret A was changed"):
+                await change()
+        await vault.set("B", "first-value-of-b")
+
+        assert await vault.resolve(frozenset({"A"})) == {"A": "second-value-of-a"}
         with pytest.raises(VaultTamperedError, match="the secret A was changed"):
-            await vault.set("B", "first-value-of-b")
-        with pytest.raises(VaultTamperedError, match="the secret A was changed"):
-            await vault.delete("A")
+            async with open_vault(vault_path, master, clock=SystemClock()):
+                pass
+
+    async def test_a_name_that_was_taken_away_is_not_free(self, vault: Vault, vault_path: Path) -> None:
+        """A secret that was removed or renamed without the key is missed by the set that would make it anew."""
+        await vault.set("A", "first-value-of-a")
+        with behind_its_back(vault_path) as tables:
+            tables.execute("update secrets set name = 'C'")
+
+        for name, message in (("A", "the secret A was removed"), ("C", "the secret C was put in or put back")):
+            with pytest.raises(VaultTamperedError, match=message):
+                await vault.set(name, "second-value-of-a")
 
     async def test_an_older_copy_in_its_place_is_refused(self, vault: Vault, vault_path: Path) -> None:
         """A restored backup is seen by its inode, and that it is older by its generation."""
