@@ -137,6 +137,12 @@ class TestExamples:
 
         assert output == {"kept": [{"page": "/healthz", "times": 1}], "failed": 1}
 
+    async def test_tell_failures_keeps_what_it_is_told(self, house: House) -> None:
+        """The same by hand as by its trigger."""
+        await house.output("tell-failures", workflow="orders", error="no answer")
+
+        assert await _rows("select * from failures") == [("by hand", "orders", "no answer")]
+
     async def test_poll_until_ready_looks_three_times(self, house: House) -> None:
         """`until` lets the third look through."""
         assert await house.output("poll-until-ready") == {"looks": 3}

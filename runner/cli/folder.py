@@ -8,8 +8,10 @@ The workflows folder where no daemon answers: what one that starts now would loa
 
 from typing import Any
 
+from runner.clock import SystemClock
 from runner.daemon.on_disk import read_folder
 from runner.settings import Settings
+from runner.triggers.shown import with_next
 from runner.web.catalog_documents import catalog_documents
 
 __all__ = ["read_folder", "workflow_documents"]
@@ -17,4 +19,5 @@ __all__ = ["read_folder", "workflow_documents"]
 
 def workflow_documents(settings: Settings) -> list[dict[str, Any]]:
     """What a daemon that starts now would load. Raises SettingsError where the folder cannot be read."""
-    return catalog_documents(read_folder(settings))
+    catalog = read_folder(settings)
+    return with_next(catalog_documents(catalog), catalog, SystemClock().wall())

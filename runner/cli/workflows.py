@@ -1,24 +1,34 @@
 """
-`runner workflows list|show`: what is loaded, broken files with their errors on top; from the daemon or from the folder.
+`runner workflows list|show|pause|resume`: what is loaded, broken files on top, when schedules fire, who may not fire.
+
+The daemon answers, or where none runs the folder; a pause is then written under the store's lock.
 """
 
-from collections.abc import Iterator, Mapping
+import getpass
+import os
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote
 
+import anyio
 import click
 import msgspec
 
 from runner.cli.asking import ask
 from runner.cli.options import config_option, json_option, load_settings
-from runner.cli.output import compact, json_lines, table, word
+from runner.cli.output import compact, json_lines, table, when, word
+from runner.client import connect
 from runner.errors import Problem, RefusedError
+from runner.ports import Firings
 from runner.settings import Settings
 
+_NOT_SAID: Final = frozenset({"type", "identity", "next", "last"})
 
-@click.group(short_help="List what is loaded, broken files on top.")
+
+@click.group(short_help="List what is loaded, broken files on top; pause and resume triggers.")
 def workflows() -> None:
-    """List what is loaded, and show one workflow."""
+    """List what is loaded, show one workflow, pause and resume its triggers."""
 
 
 @workflows.command("list", short_help="List the workflows, broken files with their errors on top.")
@@ -42,8 +52,8 @@ def list_command(*, config: Path | None, as_json: bool) -> None:
     if not documents:
         click.echo(f"no workflows in {settings.server.workflows}: put a .yaml file there")
     elif good:
-        rows = [(each["name"], each["file"], _triggers(each), each["description"]) for each in good]
-        for line in table(rows, ("NAME", "FILE", "TRIGGERS", "DESCRIPTION")):
+        rows = [(each["name"], each["file"], _triggers(each), _next(each), each["description"]) for each in good]
+        for line in table(rows, ("NAME", "FILE", "TRIGGERS", "NEXT", "DESCRIPTION")):
             click.echo(line)
 
 
@@ -65,6 +75,54 @@ def show_command(*, name: str, config: Path | None, as_json: bool) -> None:
         document = msgspec.json.decode(line)
         for text in _broken(document) if document["state"] == "broken" else _shown(document):
             click.echo(text)
+
+
+@workflows.command("pause", short_help="Let a workflow's triggers fire no more, until it is resumed.")
+@click.argument("name")
+@config_option
+def pause_command(*, name: str, config: Path | None) -> None:
+    """
+    Pause the workflow NAME: its triggers fire no more, over restarts too. It can still be started by hand.
+    """
+    settings, by = load_settings(config).settings, getpass.getuser()
+    _change(settings, name, "pause", {"by": by}, lambda firings: firings.pause(name, by))
+    click.echo(f"{name} is paused: runner workflows resume {name}")
+
+
+@workflows.command("resume", short_help="Let a paused workflow's triggers fire again.")
+@click.argument("name")
+@config_option
+def resume_command(*, name: str, config: Path | None) -> None:
+    """
+    Resume the workflow NAME. What its schedules missed follows their `catch_up`.
+    """
+    settings = load_settings(config).settings
+
+    async def resume(firings: Firings) -> None:
+        if name not in await firings.paused():
+            raise RefusedError(f"{name} is not paused", reason="not_paused")
+        await firings.resume(name)
+
+    _change(settings, name, "resume", {}, resume)
+    click.echo(f"{name} is resumed")
+
+
+def _change(
+    settings: Settings, name: str, verb: str, body: Mapping[str, str], otherwise: Callable[[Firings], Awaitable[None]]
+) -> None:
+    with connect(settings.sqlite.path, os.environ) as daemon:
+        if daemon is not None:
+            list(daemon.lines("POST", f"/workflows/{quote(name, safe='')}/{verb}", body=body))
+            return
+    from runner.store.sqlite import open_store  # noqa: PLC0415  a daemon that answers saves loading all of this
+
+    async def main() -> None:
+        async with open_store(settings.sqlite.runs_path, allow_network=settings.sqlite.network_filesystem) as store:
+            await otherwise(store.firings)
+
+    if verb == "pause" and not any(document["name"] == name for document in _of_folder(settings)):
+        raise RefusedError(f"there is no workflow {name[:100]!r}: `runner workflows list` names them", reason="unknown")
+    anyio.run(main)
 
 
 def _of_folder(settings: Settings) -> list[dict[str, Any]]:
@@ -90,6 +148,10 @@ def _shown(document: Mapping[str, Any]) -> Iterator[str]:
     if document["description"]:
         yield f"about     {document['description']}"
     yield f"triggers  {_triggers(document) or 'none: by hand'}"
+    if document["paused"]:
+        yield f"paused    since {when(document['paused']['at'])} by {document['paused']['by']}"
+    for trigger in document["triggers"]:
+        yield from _firings(trigger)
     for name, field in document["inputs"].items():
         default = f", default {compact(field['default'])}" if "default" in field else ""
         yield f"input     {name}: {field['type']}{', required' if field['required'] else default}"
@@ -102,6 +164,21 @@ def _shown(document: Mapping[str, Any]) -> Iterator[str]:
 def _triggers(document: Mapping[str, Any]) -> str:
     told = []
     for trigger in document["triggers"]:
-        rest = " ".join(str(value) for key, value in trigger.items() if key != "type")
+        rest = " ".join(str(value) for key, value in trigger.items() if key not in _NOT_SAID)
         told.append(f"{trigger['type']} {rest}".strip())
     return ", ".join(told)
+
+
+def _next(document: Mapping[str, Any]) -> str:
+    """The next firing of any schedule."""
+    if document["paused"]:
+        return "paused"
+    return when(min((trigger["next"][0] for trigger in document["triggers"] if trigger.get("next")), default=None))
+
+
+def _firings(trigger: Mapping[str, Any]) -> Iterator[str]:
+    for time in trigger.get("next", ()):
+        yield f"next      {when(time)}"
+    for row in trigger.get("last", ()):
+        told = row["run"] or row["message"]
+        yield f"last      {when(row['scheduled_at'])} {row['outcome']}{f': {told}' if told else ''}"

@@ -61,6 +61,7 @@ class Engine(NamedTuple):
     dispatcher: Dispatcher
     news: News
     running: Running
+    sink: Sink
 
 
 class Addresses:
@@ -167,6 +168,7 @@ async def open_engine(
     may.
     """
     news = News()
+    sink = Sink(news, log.get("runner.runs"))
     types = catalogs.types
     async with open_executors(types, settings, ports[1:]) as executors:
         services = Services(
@@ -176,7 +178,7 @@ async def open_engine(
             destinations=confidential.destinations,
             sealer=confidential.sealer,
             redactor=confidential.redactor,
-            sink=Sink(news, log.get("runner.runs")),
+            sink=sink,
             callbacks=Addresses(_base(settings, ports), confidential.sealer),
             types=types,
             executors=executors,
@@ -184,7 +186,7 @@ async def open_engine(
         )
         async with open_dispatcher(services, Admissions(services, catalogs.find)) as dispatcher:
             running = Running(dispatcher, store, news, workflow=catalogs.require, load=catalogs.load)
-            yield Engine(dispatcher, news, running)
+            yield Engine(dispatcher, news, running, sink)
 
 
 def trigger_services(
@@ -197,6 +199,7 @@ def trigger_services(
         store=store,
         resolver=confidential.resolver,
         sealer=confidential.sealer,
+        redactor=confidential.redactor,
         limits=ExecutorLimits(
             allow_private_networks=settings.http.allow_private_networks, allow_metadata=settings.http.allow_metadata
         ),

@@ -13,6 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio
 from starlette.types import ASGIApp
@@ -41,11 +42,13 @@ from runner.secrets.seen import keep_flushed, seen_path
 from runner.secrets.vault import Vault
 from runner.settings import Loaded, Settings
 from runner.triggers.open import open_triggers
+from runner.triggers.shown import with_firings
 from runner.web.asgi import listen_tcp, listen_unix, make_runtime_folder, raise_file_limit, serve
 from runner.web.backups import backup_route
 from runner.web.control import control_app
 from runner.web.guard import Bounds
 from runner.web.health import health_app
+from runner.web.pauses import pause_routes
 from runner.web.rotation import rotation_route
 from runner.web.secret_usage import usage_route
 
@@ -173,17 +176,23 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
             open_engine(settings, clock, confidential=confidential, store=store, catalogs=catalogs, ports=ports)
         )
         service = Service(settings, store, engine, catalogs=catalogs, vault=confidential.vault, ports=ports)
-        more = [
-            backup_route(lambda path: back_up(settings, path, clock)),
-            usage_route(lambda: uses.documents(catalogs.current)),
-            rotation_route(lambda key, by: rotate(confidential, key, by)),
-        ]
-        commands = control_app(engine.running, store, catalogs.documents, service.reasons, more)
-        await stack.enter_async_context(serve(commands, control))
         triggers = await stack.enter_async_context(
             open_triggers(trigger_services(settings, clock, confidential, store, engine), catalogs.current)
         )
         catalogs.follow(triggers.swap)
+        engine.sink.run_ended = triggers.run_ended
+
+        async def documents() -> list[dict[str, Any]]:
+            return await with_firings(catalogs.documents(), catalogs.current, store.firings, clock.wall())
+
+        more = [
+            backup_route(lambda path: back_up(settings, path, clock)),
+            usage_route(lambda: uses.documents(catalogs.current)),
+            rotation_route(lambda key, by: rotate(confidential, key, by)),
+            *pause_routes(triggers.pauses, catalogs.require),
+        ]
+        commands = control_app(engine.running, store, documents, service.reasons, more)
+        await stack.enter_async_context(serve(commands, control))
         apps: list[ASGIApp] = [triggers.app(health_app(service.reasons)), health_app(service.reasons)]
         bounds = Bounds(connections=raise_file_limit(), head_bytes=settings.limits.headers_size)
         for app, listener in zip(apps, listeners, strict=False):

@@ -7,16 +7,23 @@ Where the engine's events go besides the journal: to whoever watches, and to the
 What is logged here was masked before it became an event; the log masks its finished lines once more.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from runner.events import AnyEvent, Cancelling, Ended, Finished, Rerun, Settled, Started
 from runner.web.news import News
 
 
+def _nobody() -> None:
+    """There are no triggers that wait for ends."""
+
+
 class Sink:
     """A `runner.ports.EventSink`."""
 
     def __init__(self, news: News, log: Any) -> None:
+        self.run_ended: Callable[[], object] = _nobody
+        """Called after each end of a run; it may be on its way to the disk yet."""
         self._news = news
         self._log = log.bind()  # the lazy logger would be made anew for each line
 
@@ -41,6 +48,7 @@ class Sink:
                 log.info("run goes on again", run=run, workflow=workflow, generation=event.generation, by=event.by)
             case Ended():
                 self._ended(run, workflow, event)
+                self.run_ended()
 
     def _failed(self, run: str, workflow: str, event: Finished) -> None:
         error = event.error.message if event.error else event.outcome

@@ -25,6 +25,7 @@ from runner.events import Accepted, Ended, Failure, Parent, Stored, encode
 from runner.expressions.labels import Labelled
 from runner.expressions.scope import MappingScope
 from runner.ports import Admission, Admitted, Append, Last, RunChange
+from runner.records import Firing
 
 Catalog = Callable[[str], Workflow | None]
 """The workflow of that name in the current catalog."""
@@ -53,6 +54,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     dedupe: str | None = None
     dedupe_until: float | None = None
     answers: int | None = None
+    firing: Firing | None = None
 
 
 class AcceptedRun(NamedTuple):
@@ -102,6 +104,7 @@ class Admissions:
                 when_full=concurrency.when_full if concurrency else "queue",
                 dedupe=submission.dedupe,
                 dedupe_until=submission.dedupe_until,
+                firing=submission.firing,
                 start=start,
             )
         )

@@ -28,6 +28,7 @@ from runner.triggers import answers
 from runner.triggers.answers import Answer, RefusedRequestError, json_answer, problem
 from runner.triggers.firing import Computed, hashed
 from runner.triggers.keys import Keys
+from runner.triggers.pauses import Pauses
 from runner.triggers.proof import Guarded, Proof
 from runner.triggers.received import Budget, Received, fired
 from runner.triggers.routes import Routes
@@ -80,8 +81,9 @@ class Seldom:
 class HttpTriggers:
     """The http triggers of the current catalog."""
 
-    def __init__(self, services: TriggerServices, keys: Keys) -> None:
+    def __init__(self, services: TriggerServices, keys: Keys, pauses: Pauses) -> None:
         self._services = services
+        self._pauses = pauses
         self._keys = keys
         self._routes: Routes[Route] = Routes(())
         self._budget = Budget()
@@ -165,6 +167,8 @@ class HttpTriggers:
 
     async def _fire(self, route: Route, request: Received, value: Labelled, proof: Proof) -> Answer:
         services, computed = self._services, route.computed
+        if route.workflow in self._pauses:
+            return problem(503, "the workflow is paused", reason="paused")
         if not await computed.applies(value, services):
             return json_answer(202, {"ignored": True})
         inputs = await computed.filled(value, services)

@@ -1,7 +1,7 @@
 """
 What triggers were given by the composition root, as one value.
 
-    dispatcher (submit, wait) · store (last, end, blob) · resolver · sealer · clock
+    dispatcher (submit, wait) · store (last, end, blob, firings) · resolver · sealer · redactor · clock
 
 Each kind of trigger takes from it what it needs; nothing here does anything.
 """
@@ -13,7 +13,7 @@ import msgspec
 from runner.clock import Clock
 from runner.engine.admission import Submission
 from runner.engine.context import Resolver
-from runner.ports import Admitted, ExecutorLimits, RunRow, Sealer, Store
+from runner.ports import Admitted, ExecutorLimits, Redactor, RunRow, Sealer, Store
 
 
 class Dispatcher(Protocol):
@@ -37,5 +37,6 @@ class TriggerServices(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     resolver: Resolver
     sealer: Sealer
+    redactor: Redactor
     limits: ExecutorLimits = ExecutorLimits()
     base: str = ""

@@ -8,12 +8,13 @@ What commands ask of a running daemon, as HTTP on its control socket (design §4
     POST /runs/{run}/cancel, /runs/{run}/rerun ?from= &by=  → once that is on disk
     GET  /workflows, /workflows/{name}, /healthz
     POST /backup       see `runner.web.backups`
+    POST /workflows/{name}/pause, /resume     see `runner.web.pauses`
 
 Answers are JSON, one object a line. Only root and the daemon's own user reach the socket (`runner.web.asgi`), so there
 is no other proof of who asks. `runner.client` is the other end.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -36,7 +37,7 @@ MOST_BYTES: Final = 8_000_000
 _STATUS: Final = {"unknown": 404, "full": 429, "draining": 503, "degraded": 503, "ended": 409, "live": 409, "gone": 409}
 _LINES: Final = "application/x-ndjson"
 
-Documents = Callable[[], Iterable[Mapping[str, Any]]]
+Documents = Callable[[], Awaitable[Iterable[Mapping[str, Any]]]]
 
 
 def control_app(
@@ -76,10 +77,10 @@ def control_app(
         return _lines([await running.rerun(run, query.get("from", ""), query.get("by", ""))])
 
     async def all_workflows(_: Request) -> Response:
-        return _lines(workflows())
+        return _lines(await workflows())
 
     async def one_workflow(request: Request) -> Response:
-        return _lines(_named(workflows(), request.path_params["name"]))
+        return _lines(_named(await workflows(), request.path_params["name"]))
 
     health = health_app(reasons)
     return Starlette(

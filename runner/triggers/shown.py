@@ -1,0 +1,67 @@
+"""
+What people are shown of triggers beside their configs: next firings, what became of the last ones, pauses.
+
+    documents of the catalog ──with_firings()──► … "paused", and of each schedule "next" and "last"
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from runner.clock import iso
+from runner.definitions.catalog import Catalog
+from runner.ports import Firings
+from runner.records import FiringRow, Paused
+from runner.triggers.schedule import Schedule, next_firings
+
+NEXT: Final = 5
+LAST: Final = 5
+
+Documents = Iterable[dict[str, Any]]
+
+
+async def with_firings(documents: Documents, catalog: Catalog, firings: Firings, now: float) -> list[dict[str, Any]]:
+    """The documents with their schedules' firings as they are at `now`. Raises StoreError."""
+    paused = await firings.paused()
+    found = []
+    for document in with_next(documents, catalog, now, paused):
+        rows = await firings.recent(document["name"], 100) if _has_schedule(document) else []
+        for trigger in document.get("triggers", ()):
+            if "identity" in trigger:
+                trigger["last"] = [_told(row) for row in rows if row.trigger == trigger["identity"]][:LAST]
+        found.append(document)
+    return found
+
+
+def with_next(
+    documents: Documents, catalog: Catalog, now: float, paused: Mapping[str, Paused] | None = None
+) -> list[dict[str, Any]]:
+    """The documents with their schedules' next firings; what needs no store."""
+    return [_filled(document, catalog, now, paused or {}) for document in documents]
+
+
+def _filled(document: dict[str, Any], catalog: Catalog, now: float, paused: Mapping[str, Paused]) -> dict[str, Any]:
+    since = paused.get(document["name"])
+    document["paused"] = None if since is None else {"at": iso(since.at), "by": since.by}
+    workflow = catalog.get(document["name"])
+    triggers = document.get("triggers")
+    if workflow is None or triggers is None:
+        return document
+    for schedule in Schedule.all_of(workflow):
+        shown = triggers[schedule.number]
+        shown["identity"] = schedule.identity
+        shown["next"] = [] if since else [iso(time) for time in next_firings(schedule, now, NEXT)]
+    return document
+
+
+def _has_schedule(document: Mapping[str, Any]) -> bool:
+    return any("identity" in trigger for trigger in document.get("triggers", ()))
+
+
+def _told(row: FiringRow) -> dict[str, Any]:
+    return {
+        "scheduled_at": iso(row.scheduled_at),
+        "outcome": row.outcome,
+        "run": row.run,
+        "message": row.message,
+        "count": row.count,
+    }
