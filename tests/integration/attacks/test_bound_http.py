@@ -223,6 +223,15 @@ class TestTokens:
 
         assert thief.requests == own.requests == []
 
+    async def test_a_client_secret_too_short_to_be_searched_for_is_known_by_its_label(
+        self, http: HttpExecutor, own: HttpServer, thief: HttpServer
+    ) -> None:
+        """Of three characters none can be told from other text."""
+        oauth2 = {"token_url": thief.url(), "client_id": "c", "client_secret": secret("s3c")}
+        await refused(http, bound_to(own.origin, value="s3c"), url=own.url(), auth={"oauth2": oauth2})
+
+        assert thief.requests == []
+
     async def test_a_token_may_go_where_its_client_secret_may_not(
         self, http: HttpExecutor, http_server: OpenServer, own: HttpServer
     ) -> None:
