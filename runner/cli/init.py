@@ -3,17 +3,23 @@
 
     DIR/config.toml          0600, with a fresh random master key
     DIR/workflows/hello.yaml an example that needs nothing but the daemon
+    DIR/data/runner.db       an empty vault, beside a config.toml that is new
     DIR/.gitignore           keeps the key and the data out of git
+
+The verification key of the vault's audit log is printed and written nowhere.
 """
 
 import os
 from pathlib import Path
 from typing import Final
 
+import anyio
 import click
 
+from runner.clock import SystemClock
 from runner.errors import RunnerError
-from runner.secrets.keys import new_master_key
+from runner.secrets.keys import new_master_key, parse
+from runner.secrets.vault import open_vault
 
 _CONFIG: Final = """\
 # Runner's settings; config.toml.example lists every key. This file holds the master key: keep it out of git, mode 0600.
@@ -30,6 +36,9 @@ master_key = "{key}"
 [sqlite]
 path = "./data/runner.db"
 """
+
+_VAULT: Final = Path("data", "runner.db")
+"""As the config says."""
 
 _EXAMPLE: Final = """\
 # The daemon asks itself how it is. Start it by hand:  runner run hello --input name=you
@@ -66,7 +75,8 @@ def init(*, folder: Path) -> None:
     has_workflows = (folder / "workflows").exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / "config.toml", _CONFIG.format(key=new_master_key()), mode=0o600)
+        key = new_master_key()
+        is_new = _write(folder / "config.toml", _CONFIG.format(key=key), mode=0o600)
         if not has_workflows:
             (folder / "workflows").mkdir()
             _write(folder / "workflows" / "hello.yaml", _EXAMPLE, mode=0o644)
@@ -75,18 +85,32 @@ def init(*, folder: Path) -> None:
         _write(folder / ".gitignore", _IGNORED, mode=0o644)
     except OSError as error:
         raise RunnerError(f"{error.filename}: cannot be made: {error.strerror}") from None
+    if is_new and not (folder / _VAULT).exists():
+        _show(anyio.run(_make_vault, (folder / _VAULT).absolute(), key))
     where = "" if folder == Path() else f"cd {folder}\n  "
     click.echo(f"\nNext:\n  {where}runner start\n  runner run hello              in a second terminal")
     click.echo("  runner secrets set API_KEY    what $secret.API_KEY in a workflow means")
 
 
-def _write(path: Path, text: str, *, mode: int) -> None:
-    """A new file, private from its first byte where it has to be; one that is there is kept."""
+async def _make_vault(path: Path, key: str) -> str:
+    """An empty vault; the verification key of its audit log comes back, which lies nowhere."""
+    async with open_vault(path, parse(key), clock=SystemClock()) as vault:
+        return vault.verification_key.text() if vault.verification_key else ""
+
+
+def _show(verification_key: str) -> None:
+    click.echo(f"wrote  {_VAULT}\n\nThe key that verifies the audit log, shown this once; keep it on another machine:")
+    click.echo(f"  {verification_key}")
+
+
+def _write(path: Path, text: str, *, mode: int) -> bool:
+    """A new file, private from its first byte where it has to be; one that is there is kept: False."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     except FileExistsError:
         click.echo(f"kept   {path}")
-        return
+        return False
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
     click.echo(f"wrote  {path}")
+    return True

@@ -34,7 +34,7 @@ from runner.daemon.root import (
     trigger_services,
 )
 from runner.daemon.secret_uses import SecretUses
-from runner.daemon.vault import rotate, vault_warnings
+from runner.daemon.vault import log_audit_head, rotate, show_verification_key, vault_warnings
 from runner.errors import RunnerError, SettingsError
 from runner.ports import Store
 from runner.secrets.hardening import harden
@@ -162,6 +162,7 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         confidential = await stack.enter_async_context(
             open_confidential(settings, os.environ, clock, level=settings.log.level)
         )
+        show_verification_key(confidential.vault)
         for warning in (*loaded.warnings, *vault_warnings(settings, confidential.vault)):
             _log.warning(warning)
         store = await stack.enter_async_context(open_runs(settings, clock))
@@ -202,6 +203,7 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
         tasks.start_soon(catalogs.watch)
+        tasks.start_soon(log_audit_head, confidential.vault, clock)
         tasks.start_soon(uses.watch, catalogs.judge_again, clock)
         tasks.start_soon(keep_flushed, seen_path(settings.sqlite.path), confidential.seen, clock)
         if confidential.vault is not None:

@@ -1,17 +1,25 @@
 """
 What the daemon does for its vault beside resolving: warn of what lies open, and take another master key.
 
-    start ──vault_warnings──► the log            control socket ──rotate──► the vault, without a restart
+    start ──vault_warnings, log_audit_head──► the log            control socket ──rotate──► the vault, without a restart
 
-`runner.daemon.service` calls both.
+`runner.daemon.service` calls them.
 """
 
+import sys
+from typing import Final
+
+from runner import log
+from runner.clock import Clock
 from runner.daemon.root import Confidential
 from runner.errors import VaultKeyError
 from runner.secrets.files import complaints
 from runner.secrets.keys import parse
 from runner.secrets.vault import Vault
 from runner.settings import Settings
+
+_log = log.get("runner.vault")
+_HOUR: Final = 3600.0
 
 
 def vault_warnings(settings: Settings, vault: Vault | None) -> list[str]:
@@ -30,6 +38,19 @@ def vault_warnings(settings: Settings, vault: Vault | None) -> list[str]:
     elif dashboard.master_key_previous or dashboard.master_key_previous_file:
         found.append("dashboard.master_key_previous is needed no longer: the vault is under dashboard.master_key")
     return found
+
+
+def show_verification_key(vault: Vault | None) -> None:
+    """On a terminal alone, where the vault was just made: it goes into no log and lies in no file."""
+    if vault is not None and vault.verification_key is not None and sys.stderr.isatty():
+        sys.stderr.write(f"The key that verifies the audit log, shown this once: {vault.verification_key.text()}\n")
+
+
+async def log_audit_head(vault: Vault | None, clock: Clock) -> None:
+    """Once an hour where the audit log ends: kept elsewhere, it shows a tail that was cut and a file that is older."""
+    while vault is not None:
+        _log.info("audit head", head=str(vault.audit_head), generation=vault.generation)
+        await clock.sleep(_HOUR)
 
 
 async def rotate(confidential: Confidential, key: str, by: str) -> bool:

@@ -2,9 +2,10 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
-from tests.acceptance.conftest import Installation
+from tests.acceptance.conftest import RUNNER, Installation
 
 WORKFLOW = """
 actions:
@@ -21,6 +22,34 @@ def key_in(installation: Installation, name: str = "master_key") -> str:
 def put(installation: Installation, name: str, key: str) -> None:
     path = installation.folder / "config.toml"
     path.write_text(re.sub(rf"^{name} = .*$", f'{name} = "{key}"', path.read_text(), flags=re.MULTILINE))
+
+
+class TestVerificationKey:
+    def test_init_shows_it_once_and_it_verifies_every_row(self, tmp_path: Path) -> None:
+        """It lies in no file that init made; with it every MAC is checked, with another one each is wrong."""
+        shown = []
+        for name in ("one", "other"):
+            done = subprocess.run([RUNNER, "init", name], cwd=tmp_path, capture_output=True, text=True, check=True)
+            shown.append(re.findall(r"runner-audit-1-\S+", done.stdout))
+            (tmp_path / f"{name}.key").write_text(shown[-1][0])
+        files = [path.read_bytes() for path in (tmp_path / "one").rglob("*") if path.is_file()]
+
+        said = [
+            subprocess.run(
+                [RUNNER, "secrets", "audit", "--verify", "--key-file", tmp_path / f"{name}.key"],
+                cwd=tmp_path / "one",
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            for name in ("one", "other")
+        ]
+
+        assert [len(each) for each in shown] == [1, 1]
+        assert not [data for data in files if shown[0][0].encode() in data]
+        assert [each.returncode for each in said] == [0, 1]
+        assert said[0].stdout.startswith("the audit log is whole: 1 rows, 1 MACs\nhead 1:")
+        assert said[1].stdout.startswith("audit log: row 1 was not written by the vault\n")
 
 
 class TestRotateMasterKey:

@@ -8,6 +8,7 @@ Every command of `runner secrets` comes through here.
 
 import getpass
 import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -77,4 +78,8 @@ async def _opened(settings: Settings) -> AsyncIterator[Vault]:
         settings.sqlite.path, parse(text.reveal()), clock=SystemClock(), keep_versions=keep, previous=previous
     )
     async with opening as vault:
+        if vault.verification_key is not None and sys.stderr.isatty():
+            click.echo(
+                f"The key that verifies the audit log, shown this once: {vault.verification_key.text()}", err=True
+            )
         yield vault
