@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runner.redaction import Redactor
+from runner.redaction import FAILED, Redactor
 from runner.redaction.known import is_secret_header, is_secret_key, may_hold, secret_paths
 from runner.redaction.tokens import PATTERNS, holds_token
 
@@ -58,6 +58,12 @@ class TestTokens:
         short, long = (min(_time(redactor, beginning * count) for _ in range(5)) for count in (1_000, 8_000))
 
         assert long < 32 * short
+        assert redactor.text(beginning * 500) != FAILED
+
+    @pytest.mark.parametrize("beginning", ["ghp_", "xoxb-", "glpat-", "ya29.", "sk_live_"])
+    def test_a_token_is_masked_to_its_end(self, beginning: str) -> None:
+        """However long it is."""
+        assert Redactor().text(f"<{beginning}{'a1' * 3_000}>").count("a1") == 0
 
 
 class TestNames:
