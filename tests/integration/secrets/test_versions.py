@@ -106,6 +106,23 @@ class TestHistory:
             await small.rollback("K", 1)
 
 
+class TestOtherProcesses:
+    async def test_what_another_one_added_changed_and_deleted_is_seen(
+        self, vault: Vault, vault_path: Path, master: MasterKey
+    ) -> None:
+        """Though only the rows that differ are read."""
+        for name in ("GOES", "STAYS", "CHANGES"):
+            await vault.set(name, f"first-value-of-{name}")
+        async with open_vault(vault_path, master, clock=SystemClock()) as other:
+            await other.set("COMES", "first-value-of-COMES")
+            await other.set("CHANGES", "second-value-of-CHANGES")
+            await other.delete("GOES")
+
+            assert [info.name for info in await vault.list()] == ["CHANGES", "COMES", "STAYS"]
+            assert vault.content.current == other.content.current
+            assert vault.content.every["CHANGES"] == ("first-value-of-CHANGES", "second-value-of-CHANGES")
+
+
 class TestPruning:
     async def test_the_newest_are_kept_and_the_current_one(self, small: Vault) -> None:
         """Three, and the older one that was made current."""
