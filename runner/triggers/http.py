@@ -8,6 +8,7 @@ A run is accepted or nothing happened. A caller that hangs up ends its own wait 
 anything (405); OPTIONS tells the methods. Of what a caller sent nothing stands in an error.
 """
 
+import re
 import time
 from typing import Any, Final
 
@@ -40,6 +41,10 @@ PATIENT_SECONDS: Final = 1.0
 """A caller that waits longer than this is watched: where it hangs up, nobody waits for it any more."""
 
 
+_NEEDS_RAW: Final = re.compile(rb"\$trigger(?!\.(?!raw\b)\w)")
+"""A file that names `$trigger.raw`, or `$trigger` as a whole. Others need not keep the body twice."""
+
+
 class Route:
     """One trigger, compiled."""
 
@@ -52,8 +57,7 @@ class Route:
         self.guarded = Guarded(config, self.computed, services, keys)
         self.answers = index if trigger.config.get("response") is not None else None
         self.identity = f"http {config.method} {config.path}"
-        text = workflow.encode()
-        self.with_raw = b"$trigger.raw" in text or b"$trigger[" in text or b"$trigger}" in text or b"$trigger " in text
+        self.with_raw = _NEEDS_RAW.search(workflow.encode()) is not None
         asked = config.deduplicate
         self.key_seconds = float(asked.for_) if isinstance(asked, Deduplicate) else 86_400.0
         self.said = Seldom(services.clock)
