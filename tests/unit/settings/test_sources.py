@@ -34,6 +34,7 @@ VALUES = {
     "sqlite.network_filesystem": (True, True),
     "secrets.keep_versions": (3, 3),
     "runs.retention": ("12h", 43200.0),
+    "runs.max_recoveries": (5, 5),
     "http.allow_private_networks": (False, False),
     "http.allow_metadata": (True, True),
     "env.allow": (["APP_*", "HOME"], ("APP_*", "HOME")),
