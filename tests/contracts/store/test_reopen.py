@@ -39,7 +39,12 @@ async def test_it_has_a_place_in_its_lane_or_is_held(store: Store, start: bool) 
         await store.reopen(again("run-1", 4, start=start))
     assert await claim(store) == ["run-2"]
     await store.append(ended("run-2", 2, "succeeded"))
+    before = await store.get("run-1")
     assert await claim(store) == ["run-1"]
+    after = await store.get("run-1")
+    assert before is not None
+    assert after is not None
+    assert after.started_at == before.started_at
 
 
 async def test_what_has_not_ended_is_refused_and_not_harmed(store: Store) -> None:

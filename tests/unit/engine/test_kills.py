@@ -147,3 +147,18 @@ async def test_parents_that_wait_for_children_hold_up_nobody() -> None:
             rows = [await engine.ended(run) for run in runs]
         assert [row.output for row in rows] == [b"7"] * 20
         assert engine.dispatcher._runs.free == 10
+
+
+async def test_nothing_is_done_before_its_reasons_are_on_disk() -> None:
+    """The second action begins when the end of the first is committed, and not when it is known."""
+    store = MemoryStore(auto_commit=False)
+    async with open_engine(store=store) as engine, anyio.create_task_group() as tasks:
+        engine.add("actions: [{id: a, type: work, config: {}}, {id: b, type: work, config: {}}]")
+        tasks.start_soon(engine.start)
+        await settled()
+        assert engine.work.calls == []
+        for done in (["a"], ["a", "b"]):
+            store.commit()
+            await settled()
+            assert [place for place, _, _ in engine.work.calls] == done
+        store.commit()
