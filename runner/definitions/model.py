@@ -16,10 +16,13 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from runner.definitions.fields import Computed, Condition, Duration, Templated, decode_field, encode_field
+from runner.errors import StoreFormatError
 
 FORMAT: Final = 1
-"""Format number of a stored revision; a version reads its own and the one before (design §2.16)."""
-
+"""
+Format number of a stored revision; a version reads its own and the one before (design §2.16). It grows with each change
+that an older version would read wrongly; a new key whose default is what held before needs no new number.
+"""
 
 AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -138,9 +141,25 @@ class Workflow(Model, frozen=True):
 
     @staticmethod
     def decode(data: bytes) -> "Workflow":
-        """The workflow that `encode` wrote. Raises `msgspec.ValidationError` for anything else."""
+        """
+        The workflow that `encode` wrote, in this format or the one before.
+
+        Raises StoreFormatError for a newer one, `msgspec.MsgspecError` for anything else.
+        """
+        found = _FORMATS.decode(data).format
+        if found > FORMAT:
+            raise StoreFormatError(
+                f"a newer version of Runner wrote it (format {found}, this one reads up to {FORMAT}): start that one"
+            )
         return _DECODER.decode(data)
 
 
+class _Formatted(msgspec.Struct):
+    """What every format has."""
+
+    format: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
+_FORMATS: Final = msgspec.json.Decoder(_Formatted)
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=encode_field, order="deterministic")
 _DECODER: Final = msgspec.json.Decoder(Workflow, dec_hook=decode_field)

@@ -68,7 +68,7 @@ class Examination:
         row = self._connection.execute(self._sql["revision"], (revision,)).fetchone()
         try:
             return Workflow.decode(row[0]) if row is not None else None
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, StoreFormatError):
             return None
 
     def newest(self) -> float | None:

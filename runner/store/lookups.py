@@ -53,6 +53,8 @@ class Lookups:
             workflow = Workflow.decode(row[0])
         except msgspec.MsgspecError as error:
             raise StoreFormatError(f"revision {revision} cannot be read: {type(error).__name__}") from None
+        except StoreFormatError as error:
+            raise StoreFormatError(f"revision {revision} cannot be read: {error}") from None
         self._definitions[revision] = workflow
         if len(self._definitions) > MOST_DEFINITIONS:
             self._definitions.popitem(last=False)

@@ -32,7 +32,9 @@ async def unhurried(_: web.Request) -> web.StreamResponse:
     return web.json_response({"ok": True})
 
 
-async def kill_and_count(tmp_path: Path, address: str, http_server: OpenServer, kills: int, seed: int) -> Counts:
+async def kill_and_count(
+    tmp_path: Path, address: str, http_server: OpenServer, kills: int, seed: int, *, in_a_row: bool = False
+) -> Counts:
     """One installation, so many kills."""
     installation = await run_sync(Installation, tmp_path)
     peer = await http_server(unhurried)
@@ -44,7 +46,7 @@ async def kill_and_count(tmp_path: Path, address: str, http_server: OpenServer, 
     )
     installation.write("kills.yaml", WORKFLOW.format(peer=peer.origin, database=address))
     counts = Counts()
-    accepted = await endure(installation, counts, kills=kills, seed=seed)
+    accepted = await endure(installation, counts, kills=kills, seed=seed, in_a_row=in_a_row)
     rows = await execute(address, tmp_path, "select run, item from kill_effects")
     effects = Counter((str(row["run"]), int(str(row["item"]))) for row in rows)
     await run_sync(partial(count, installation, accepted, effects, counts))
