@@ -1,7 +1,7 @@
 """
 What a vault holds: rows verified and opened, and rows sealed for writing.
 
-    Snapshot ──verify──► every value opened ──► Content        secret, value ──seal──► VersionRow
+    Snapshot ──verify──► Content, values sealed until asked for        secret, value ──seal──► VersionRow
     rows after a change ──change──► Change: what is written, what the audit log says of it, the manifest
 
 `runner.secrets.vault` uses one `Content` after the other, `runner.secrets.changes` decides what changes; this module
@@ -9,17 +9,19 @@ does no I/O and takes no locks. Only it holds keys and values together.
 """
 
 from collections.abc import Container, Iterable, Mapping
+from functools import partial
 from itertools import groupby
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from runner.errors import VaultKeyError, VaultTamperedError
-from runner.secrets import audit, manifest, ring
+from runner.secrets import audit, manifest, opened, ring
 from runner.secrets.audit import AuditEntry, VerificationKey
 from runner.secrets.cipher import Bound, digest, new_key, seal, unseal
 from runner.secrets.head import opens, rotated
 from runner.secrets.keys import Keys
+from runner.secrets.opened import Cell, Cells, Values
 from runner.secrets.policy import EVERYTHING, Policy, decode, widens
 from runner.secrets.ring import Ring
 from runner.secrets.rows import AuditHead, Change, Head, Manifest, SecretRow, Snapshot, VersionRow
@@ -67,14 +69,14 @@ class Content(NamedTuple):
     """
     What the vault held at one generation.
 
-    `every` are all versions by name, `values` those by name and their row's digest, `ring` the installation's own keys,
-    `entries` what the manifest said.
+    `every` are all versions by name; both mappings open a value of `cells` when it is asked for. `ring` are the
+    installation's own keys, `entries` what the manifest said.
     """
 
     infos: Mapping[str, SecretInfo]
     current: Mapping[str, str]
     every: Mapping[str, tuple[str, ...]]
-    values: Mapping[str, Mapping[bytes, str]]
+    cells: Mapping[str, Cells]
     ring: Ring
     entries: frozenset[manifest.Entry] = frozenset()
 
@@ -93,25 +95,26 @@ class Opener(NamedTuple):
 
     def open(self, snapshot: Snapshot, known: Content = NOTHING) -> Content:
         """
-        Verify rows and open their values; those that `known` holds need no opening.
+        Verify rows, so that their values can be opened; those that `known` holds are kept as they are.
 
         Raises VaultTamperedError, which names the secret that was changed.
         """
         self.verify(snapshot)
         gone = known.infos.keys() if snapshot.only is None else snapshot.only
-        infos, current = _without(known.infos, gone), _without(known.current, gone)
-        every, values = _without(known.every, gone), _without(known.values, gone)
+        infos, cells = _without(known.infos, gone), _without(known.cells, gone)
         rows = {secret: list(each) for secret, each in groupby(snapshot.versions, lambda row: row.secret)}
         for secret in snapshot.secrets:
-            before, opened, by_digest = known.values.get(secret.name, {}), {}, {}
+            before = known.cells[secret.name].versions if secret.name in known.cells else {}
+            versions, current = {}, None
             for row in rows[secret.id]:
-                fingerprint = manifest.digest_of(row)
-                value = before.get(fingerprint)
-                by_digest[fingerprint] = opened[row.version] = self.unseal(secret, row) if value is None else value
-            infos[secret.name], values[secret.name] = _info(secret, rows[secret.id]), by_digest
-            current[secret.name], every[secret.name] = opened[secret.current], tuple(opened.values())
+                versions[row.wrapped] = cell = before.get(row.wrapped) or Cell(partial(self.unseal, secret, row))
+                current = cell if row.version == secret.current else current
+            assert current is not None
+            infos[secret.name] = _info(secret, rows[secret.id])
+            cells[secret.name] = Cells(current, versions)
         said = manifest.entries(snapshot.manifest)
-        return Content(infos, current, every, values, ring.opened(self.keys.wrapping, self.vault, snapshot.ring), said)
+        own = ring.opened(self.keys.wrapping, self.vault, snapshot.ring)
+        return Content(infos, Values(cells, opened.current), Values(cells, opened.every), cells, own, said)
 
     def changed(self, said: Manifest, known: Content) -> frozenset[str] | None:
         """The names of which rows have to be read, after a change, to `open` them over `known`; None for all."""

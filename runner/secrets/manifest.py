@@ -111,12 +111,7 @@ def _decoded(said: Manifest) -> _Content:
 
 def _digest(row: SecretRow, versions: Iterable[VersionRow]) -> bytes:
     said = (row.id, row.name, row.current, row.policy, row.created_at, row.updated_at)
-    return digest(msgspec.msgpack.encode(said), *map(digest_of, versions))[:_TRUNCATED]
-
-
-def digest_of(row: VersionRow) -> bytes:
-    """A version's row as 32 bytes."""
-    return digest(msgspec.msgpack.encode(row))
+    return digest(msgspec.msgpack.encode(said), *(digest(msgspec.msgpack.encode(row)) for row in versions))[:_TRUNCATED]
 
 
 def _row(row: TombstoneRow | Head | RingRow) -> bytes:

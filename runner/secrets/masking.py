@@ -1,7 +1,8 @@
 """
 Tell the redactor what is secret, before anybody can write it.
 
-    vault's generation moved ──► what is new: a small search of its own, compiled at once
+    vault's generation moved ──► every value opened, in a thread
+                             └─► what is new: a small search of its own, compiled at once
                              └─► once there is much of it: all in one, compiled in a thread
     a variable's value, a NAME_FILE's content ──► at once
 
@@ -50,7 +51,8 @@ class Masking:
             return
         async with self._lock:
             generation = self._vault.generation
-            self._gather(self._vault.content.every)
+            every = self._vault.content.every
+            self._gather(await anyio.to_thread.run_sync(lambda: dict(every)))
             if len(self._recent) > _FEW:
                 self._redactor.use("vault", await anyio.to_thread.run_sync(Needles.of, self._known))
                 self._recent = {}

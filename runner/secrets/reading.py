@@ -100,11 +100,11 @@ class Reading:
         """
         if self._rows.stamp() != self._stamp:
             await self.refresh()
-        current = self._content.current
+        cells = self._content.cells
         try:
-            found = {name: current[name] for name in names}
+            found = {name: cells[name].current.value() for name in names}
         except KeyError:
-            missing = sorted(name for name in names if name not in current)
+            missing = sorted(name for name in names if name not in cells)
             raise SecretMissingError(
                 f"There is no secret {', '.join(missing)}: set it with `runner secrets set {missing[0]}`.",
                 name=missing[0],

@@ -201,3 +201,26 @@ class TestOnDisk:
 
         async with open_vault(vault_path, master, clock=SystemClock()) as vault:
             assert [info.name for info in await vault.list()] == sorted(done) == ["A", "B", "C"]
+
+
+class TestSealedUntilAsked:
+    async def test_what_is_listed_is_not_decrypted(self, vault: Vault, vault_path: Path, master: MasterKey) -> None:
+        """Opening and listing open no value; resolving opens the one that is named; what masks opens all."""
+        for name in ("A", "B"):
+            await vault.set(name, f"first-value-of-{name}")
+        async with open_vault(vault_path, master, clock=SystemClock()) as other:
+            await other.list()
+            assert opened(other) == {"A": False, "B": False}
+            await other.resolve(frozenset({"A"}))
+            assert opened(other) == {"A": True, "B": False}
+            assert dict(other.content.every) == {"A": ("first-value-of-A",), "B": ("first-value-of-B",)}
+            assert opened(other) == {"A": True, "B": True}
+
+            await vault.set("A", "second-value-of-A")
+            await other.list()
+            assert opened(other) == {"A": False, "B": True}
+
+
+def opened(vault: Vault) -> dict[str, bool]:
+    """Of each secret whether its current value lies open in this process."""
+    return {name: cells.current._unseal is None for name, cells in vault.content.cells.items()}
