@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -161,10 +161,12 @@ class Installation:
             yield daemon
 
     @contextmanager
-    def spawn(self, *flags: str, environ: Mapping[str, str] | None = None) -> Iterator[Daemon]:
-        """The process of `runner start`, ready or not."""
+    def spawn(
+        self, *flags: str, environ: Mapping[str, str] | None = None, command: Sequence[str | Path] = (RUNNER,)
+    ) -> Iterator[Daemon]:
+        """The process of `runner start`, ready or not; `command` is what stands for `runner`."""
         process = subprocess.Popen(
-            [RUNNER, "start", *flags],
+            [*command, "start", *flags],
             cwd=self.folder,
             env={**self.environ, **(environ or {})},
             stdin=subprocess.DEVNULL,

@@ -79,18 +79,16 @@ async def endure(
     accepted: list[str] = []
     for number in range(kills):
         with installation.daemon() as daemon:
-            await _submit(daemon, accepted, IN_FLIGHT - _live(installation))
+            await _submit(daemon, accepted, IN_FLIGHT - live(installation))
             await anyio.sleep(chance.uniform(0, 1.0))
             if number % 2 and not in_a_row:
                 daemon.process.terminate()
                 await anyio.sleep(chance.uniform(0.02, 0.3))
             await run_sync(partial(daemon.stop, signal.SIGKILL))
         counts.kills += 1
-        counts.cut += _live(installation)
+        counts.cut += live(installation)
     with installation.daemon():
-        deadline = time.monotonic() + PATIENCE
-        while _live(installation) and time.monotonic() < deadline:  # noqa: ASYNC110  the file tells nobody when it changes
-            await anyio.sleep(0.1)
+        await run_sync(let_end, installation)
     counts.accepted = len(accepted)
     return accepted
 
@@ -153,7 +151,15 @@ def _journals(installation: Installation) -> dict[str, list[AnyEvent]]:
     return found
 
 
-def _live(installation: Installation) -> int:
+def let_end(installation: Installation) -> None:
+    """Come back when no run is live, or patience is at its end: `count` then tells which."""
+    deadline = time.monotonic() + PATIENCE
+    while live(installation) and time.monotonic() < deadline:
+        time.sleep(0.1)  # the file tells nobody when it changes
+
+
+def live(installation: Installation) -> int:
+    """How many runs have not ended."""
     path = installation.folder / "data" / "runner-runs.db"
     if not path.exists():
         return 0
