@@ -22,6 +22,7 @@ The errors of Runner, one tree.
     │   ├── StoreDegradedError      the disk refuses: nothing new starts
     │   ├── StoreReadError          the disk does not give what was written: another time it may
     │   └── StoreFormatError        a store of a newer version, or one that cannot be read
+    ├── AccessError             who asks was not let in, or asked for a password or token that cannot be
     ├── RefusedError            a run was not accepted: inputs, a full queue, a workflow that is not there
     └── ActionError             an attempt failed; its two families are all that the engine knows
         ├── TemporaryError          trying again may help
@@ -172,6 +173,20 @@ class StoreReadError(StoreError):
 
 class StoreFormatError(StoreError):
     """The store was made by a newer version, or is not a store."""
+
+
+class AccessError(RunnerError):
+    """
+    A password, session or token that does not count, or cannot be made. `reason` is one of `wrong`, `setup`, `delayed`,
+    `busy`, `password`, `token`, `taken`, `file`.
+
+    `retry_after`: seconds until another try is looked at.
+    """
+
+    def __init__(self, message: str, *, reason: str, retry_after: float | None = None) -> None:
+        self.reason = reason
+        self.retry_after = retry_after
+        super().__init__(message)
 
 
 class RefusedError(RunnerError):

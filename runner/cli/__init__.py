@@ -22,6 +22,7 @@ _COMMANDS = {
     "validate": ("runner.cli.validate:validate", "Check workflow files: every error with file, line and column."),
     "schema": ("runner.cli.schema:schema", "Print the JSON Schema of a workflow file, for editors."),
     "secrets": ("runner.cli.secrets:secrets", "Set, list and delete the secrets of the vault."),
+    "tokens": ("runner.cli.tokens:tokens", "Make, list and revoke tokens of the API."),
     "runs": ("runner.cli.runs:runs", "List runs, and show how one went."),
     "workflows": ("runner.cli.workflows:workflows", "List what is loaded, broken files on top."),
     "backup": ("runner.cli.backup:backup", "Back both databases up into one file, while runs go on."),

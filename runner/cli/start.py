@@ -9,7 +9,7 @@ from runner.cli.options import config_option, load_settings
 
 @click.command(short_help="Run the daemon until it is told to stop.")
 @config_option
-@click.option("--dashboard", is_flag=True, help="Open the dashboard's port too; in this version it serves health only.")
+@click.option("--dashboard", is_flag=True, help="Open the dashboard's port too: pages and API.")
 @click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error.")
 def start(*, config: Path | None, dashboard: bool, log_level: str | None) -> None:
     """

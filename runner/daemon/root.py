@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner import log
+from runner.accounts.rows import accounts_path
 from runner.clock import Clock, SystemClock
 from runner.daemon.catalogs import Catalogs
 from runner.daemon.folders import check_writable
@@ -125,7 +126,8 @@ async def open_executors(
     types: Mapping[str, ActionType], settings: Settings, own_ports: Sequence[int]
 ) -> AsyncIterator[Mapping[str, Executor]]:
     """One executor a type, with the settings' bounds."""
-    own = (settings.sqlite.path, settings.sqlite.runs_path)
+    accounts = accounts_path(settings.sqlite.path)
+    own = (settings.sqlite.path, settings.sqlite.runs_path, accounts)
     files = [path.with_name(path.name + suffix) for path in own for suffix in ("", "-wal", "-shm", ".lock")]
     limits = ExecutorLimits(
         max_response_size=settings.limits.response_size,
@@ -136,7 +138,16 @@ async def open_executors(
         file_roots=tuple(_resolved(settings.files.allow)),
         retention=settings.runs.retention,
         own_files=tuple(
-            map(str, (*files, settings.sqlite.key_path, kept_path(settings), seen_path(settings.sqlite.path)))
+            map(
+                str,
+                (
+                    *files,
+                    accounts.with_name("setup-token"),
+                    settings.sqlite.key_path,
+                    kept_path(settings),
+                    seen_path(settings.sqlite.path),
+                ),
+            )
         ),
     )
     async with AsyncExitStack() as stack:

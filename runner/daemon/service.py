@@ -20,11 +20,14 @@ from starlette.types import ASGIApp
 
 from runner import log
 from runner.client import control_sockets
+from runner.clock import Clock
+from runner.daemon.access import open_portal
 from runner.daemon.backup import back_up
 from runner.daemon.catalogs import Catalogs, open_catalogs
 from runner.daemon.reminding import remind
 from runner.daemon.retention import Retention
 from runner.daemon.root import (
+    Confidential,
     Engine,
     known_types,
     open_confidential,
@@ -170,8 +173,7 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         control = _listen_control(stack, settings.sqlite.path)
         ports = [listener.getsockname()[1] for listener in listeners]
         types = known_types()
-        strict = settings.dashboard.strict_hosts
-        uses = SecretUses(types, confidential.vault, confidential.seen, strict_hosts=strict)
+        uses = SecretUses(types, confidential.vault, confidential.seen, strict_hosts=settings.dashboard.strict_hosts)
         catalogs = await stack.enter_async_context(open_catalogs(settings, types, clock, uses.problems))
         engine = await stack.enter_async_context(
             open_engine(settings, clock, confidential=confidential, store=store, catalogs=catalogs, ports=ports)
@@ -194,23 +196,57 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         ]
         commands = control_app(engine.running, store, documents, service.reasons, more)
         await stack.enter_async_context(serve(commands, control))
-        apps: list[ASGIApp] = [triggers.app(health_app(service.reasons)), health_app(service.reasons)]
-        bounds = Bounds(connections=raise_file_limit(), head_bytes=settings.limits.headers_size)
-        for app, listener in zip(apps, listeners, strict=False):
-            await stack.enter_async_context(serve(app, listener, bounds))
+        apps: list[ASGIApp] = [triggers.app(health_app(service.reasons))]
+        if dashboard:
+            pages = open_portal(
+                settings,
+                clock,
+                ports[1],
+                vault=confidential.vault,
+                engine=engine,
+                store=store,
+                catalogs=catalogs,
+                pauses=triggers.pauses,
+                workflows=documents,
+                usage=lambda: uses.documents(catalogs.current),
+                reasons=service.reasons,
+            )
+            apps.append(await stack.enter_async_context(pages))
+        await _serve(stack, settings, apps, listeners)
         catalogs.tell()
         recovered = await engine.dispatcher.recover(store.starts)
-        tasks = await stack.enter_async_context(anyio.create_task_group())
-        stack.callback(tasks.cancel_scope.cancel)
-        tasks.start_soon(catalogs.watch)
-        tasks.start_soon(log_audit_head, confidential.vault, clock)
-        tasks.start_soon(uses.watch, catalogs.judge_again, clock)
-        tasks.start_soon(keep_flushed, seen_path(settings.sqlite.path), confidential.seen, clock)
-        if confidential.vault is not None:
-            tasks.start_soon(remind, confidential.vault, clock)
-        tasks.start_soon(Retention(store, clock, settings.runs.retention).watch)
+        await _start_watching(stack, settings, clock, service, confidential, uses)
         _say_ready(service, recovered=recovered)
         yield service
+
+
+async def _serve(
+    stack: AsyncExitStack, settings: Settings, apps: Sequence[ASGIApp], listeners: Sequence[socket.socket]
+) -> None:
+    bounds = Bounds(connections=raise_file_limit(), head_bytes=settings.limits.headers_size)
+    for app, listener in zip(apps, listeners, strict=True):
+        await stack.enter_async_context(serve(app, listener, bounds))
+
+
+async def _start_watching(
+    stack: AsyncExitStack,
+    settings: Settings,
+    clock: Clock,
+    service: Service,
+    confidential: Confidential,
+    uses: SecretUses,
+) -> None:
+    """What goes on beside the runs until the block ends."""
+    catalogs, vault, seen = service.catalogs, confidential.vault, confidential.seen
+    tasks = await stack.enter_async_context(anyio.create_task_group())
+    stack.callback(tasks.cancel_scope.cancel)
+    tasks.start_soon(catalogs.watch)
+    tasks.start_soon(log_audit_head, vault, clock)
+    tasks.start_soon(uses.watch, catalogs.judge_again, clock)
+    tasks.start_soon(keep_flushed, seen_path(settings.sqlite.path), seen, clock)
+    if vault is not None:
+        tasks.start_soon(remind, vault, clock)
+    tasks.start_soon(Retention(service.store, clock, settings.runs.retention).watch)
 
 
 def _say_ready(service: Service, *, recovered: int) -> None:

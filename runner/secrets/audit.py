@@ -27,7 +27,7 @@ from runner.secrets.rows import AuditHead, AuditRow
 AuditAction = Literal[
     "make", "upgrade", "adopt", "set", "replace", "rollback", "delete", "prune", "policy", "widen", "narrow", "rotate",
     "refused", "resolve", "login", "login_failed", "logout", "token_made", "token_revoked", "backup", "restore",
-    "audit_key",
+    "audit_key", "password",
 ]  # fmt: skip
 """What may stand in the log. `make`: the vault; `adopt`: the keys of an installation that had no vault before."""
 

@@ -5,6 +5,7 @@ The kinds of value that a setting may have, and what a person is told when one d
 what TOML, a variable or a flag holds into the kind. An error never repeats a text: it may be a key in the wrong place.
 """
 
+import ipaddress
 import json
 import re
 from pathlib import Path
@@ -51,6 +52,9 @@ Size = Annotated[Bytes, Meta(description='a size such as 65536, "64KB" or "10MB"
 File = Annotated[Path, Meta(description="a path")]
 Folders = Annotated[tuple[Path, ...], Meta(description='a list of folders such as ["./data/files"]')]
 Patterns = Annotated[tuple[str, ...], Meta(description='a list of name patterns such as ["*TOKEN*"]')]
+Networks = Annotated[
+    tuple[str, ...], Meta(description='a list of addresses and networks such as ["10.0.0.5", "172.16.0.0/12"]')
+]
 Masked = Annotated[Secret, Meta(description="text")]
 Command = Annotated[str, Meta(description="a command line")]
 Url = Annotated[
@@ -88,13 +92,16 @@ def convert(value: Any, kind: Any, *, is_text: bool) -> Any:
 
     Raises ValueError, without a message of use.
     """
-    if is_text and isinstance(value, str) and kind in (Folders, Patterns):
+    if is_text and isinstance(value, str) and kind in (Folders, Patterns, Networks):
         value = json.loads(value) if value.lstrip().startswith("[") else [part.strip() for part in value.split(",")]
     if is_text and isinstance(value, str) and kind is Flag:
         value = {"true": True, "false": False}.get(value.lower(), value)
     if is_text and isinstance(value, str) and kind in (Port, Count) and _NUMBER.fullmatch(value):
         value = int(value)
-    return msgspec.convert(value, kind, dec_hook=_leaf)
+    converted = msgspec.convert(value, kind, dec_hook=_leaf)
+    for network in converted if kind is Networks else ():
+        ipaddress.ip_network(network, strict=False)
+    return converted
 
 
 def _leaf(kind: type, value: Any) -> Any:

@@ -20,6 +20,7 @@ from runner.settings.kinds import (
     Folders,
     Host,
     Masked,
+    Networks,
     Patterns,
     Port,
     Seconds,
@@ -56,6 +57,7 @@ class Dashboard(Section, frozen=True):
     master_key_previous: Masked | None = None
     master_key_previous_file: File | None = None
     public_url: Url = ""
+    trusted_proxies: Networks = ()
     strict_hosts: Flag = False
 
 

@@ -23,18 +23,17 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from runner.errors import DefinitionError, RefusedError, RunnerError, StoreDegradedError, UsageError
+from runner.errors import RefusedError, RunnerError, UsageError
 from runner.web.documents import lines_of
 from runner.web.health import Reasons, health_app
 from runner.web.lines import AnyLine, RunRequest
 from runner.web.lookups import Records, list_runs, run_filter, show_run
-from runner.web.problems import PROBLEM_HANDLERS, problem
+from runner.web.problems import PROBLEM_HANDLERS, error_problem, problem
 from runner.web.running import Running
 
 MOST_BYTES: Final = 8_000_000
 """Of a request's body: a workflow's source is at most 1 MB, inputs and trigger have their own bounds in the engine."""
 
-_STATUS: Final = {"unknown": 404, "full": 429, "draining": 503, "degraded": 503, "ended": 409, "live": 409, "gone": 409}
 _LINES: Final = "application/x-ndjson"
 
 Documents = Callable[[], Awaitable[Iterable[Mapping[str, Any]]]]
@@ -137,11 +136,5 @@ async def _malformed(_: Request, error: Exception) -> Response:
 
 
 async def _refused(_: Request, error: Exception) -> Response:
-    status = 503 if isinstance(error, StoreDegradedError) else 422
-    if isinstance(error, RefusedError):
-        answer = problem(_STATUS.get(error.reason, 422), str(error), errors=error.errors, reason=error.reason)
-    elif isinstance(error, DefinitionError):
-        answer = problem(422, "the workflow file cannot be loaded", problems=error.problems)
-    else:
-        answer = problem(status, str(error))
-    return answer
+    assert isinstance(error, RunnerError)
+    return error_problem(error)

@@ -59,14 +59,25 @@ def with_vault(settings: Settings, work: Callable[[Vault], Awaitable[T]]) -> T:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Vault]:
+    async with open_own_vault(settings) as vault:
+        if vault is None:
+            raise VaultKeyError(
+                "there is no vault, since no master key is set: make one with `runner init`, or set [dashboard] "
+                "master_key"
+            )
+        yield vault
+
+
+@asynccontextmanager
+async def open_own_vault(settings: Settings) -> AsyncIterator[Vault | None]:
+    """The vault of this process; None where no master key is set. Raises SecretError, VaultKeyError."""
     dashboard = settings.dashboard
     text = await read_master_key(
         text=dashboard.master_key, file=dashboard.master_key_file, command=dashboard.master_key_command
     )
     if text is None:
-        raise VaultKeyError(
-            "there is no vault, since no master key is set: make one with `runner init`, or set [dashboard] master_key"
-        )
+        yield None
+        return
     keep = settings.secrets.keep_versions
     before = await read_previous_key(
         text=dashboard.master_key_previous,

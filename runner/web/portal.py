@@ -1,0 +1,65 @@
+"""
+The application of the dashboard's port: pages, API and health, behind one door.
+
+    Services ──portal()──► Door ──► /static, pages      every error as a page
+                                ──► /api, /healthz, …   every error as a problem document
+
+`runner.daemon.service` serves it. A page or a theme of the API is a module; it is named here and nowhere else.
+"""
+
+import http
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from runner.errors import AccessError, RunnerError
+from runner.web.addresses import Addresses
+from runner.web.dashboard import overview, sign_in
+from runner.web.dashboard.frame import Frame
+from runner.web.door import Door, access_problem, is_page
+from runner.web.health import health_app
+from runner.web.problems import PROBLEM_HANDLERS, error_problem
+from runner.web.services import Services
+
+
+def portal(services: Services) -> ASGIApp:
+    """The application."""
+    frame = Frame()
+
+    async def refused(request: Request, error: Exception) -> Response:
+        if isinstance(error, AccessError):
+            answer = access_problem(error)
+        elif isinstance(error, RunnerError):
+            answer = error_problem(error)
+        else:
+            answer = await PROBLEM_HANDLERS[HTTPException if isinstance(error, HTTPException) else Exception](
+                request, error
+            )
+        if not is_page(request):
+            return answer
+        return _as_page(frame, request, answer, error)
+
+    app = Starlette(
+        routes=[
+            *frame.routes(),
+            *sign_in.routes(services, frame),
+            *overview.routes(services, frame),
+            *health_app(services.reasons).routes,
+        ],
+        exception_handlers={HTTPException: refused, RunnerError: refused, Exception: refused},
+    )
+    return Door(app, services.accounts, Addresses(services.public_url, services.trusted_proxies))
+
+
+def _as_page(frame: Frame, request: Request, answer: Response, error: Exception) -> Response:
+    title = http.HTTPStatus(answer.status_code).phrase
+    details = {404: "There is nothing at this address.", 500: "This broke the daemon's code; the log tells where."}
+    said = error.detail if isinstance(error, HTTPException) else str(error)
+    page = frame.broken(request, answer.status_code, title, details.get(answer.status_code, said))
+    for name in ("retry-after", "allow"):
+        if name in answer.headers:
+            page.headers[name] = answer.headers[name]
+    return page

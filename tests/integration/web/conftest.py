@@ -1,0 +1,84 @@
+"""A whole daemon in this process with its dashboard's port open, and clients of it: a browser, a program, a stranger."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from runner.accounts.accounts import Accounts, open_accounts
+from runner.accounts.rows import accounts_path
+from runner.clock import SystemClock
+from runner.daemon.service import Service, open_service
+from runner.secrets.keys import new_master_key
+from runner.settings import load
+
+PASSWORD = "ninety red balloons"
+"""Of the administrator, in these tests alone."""
+
+
+class Portal:
+    """The port of a running daemon. Clients say nothing that they were not asked to say; none follows redirects."""
+
+    def __init__(self, service: Service, folder: Path, accounts: Accounts) -> None:
+        self.service = service
+        self.folder = folder
+        self.accounts = accounts
+        """The same file, as `runner tokens` opens it."""
+        self.origin = f"http://127.0.0.1:{service.ports[1]}"
+
+    @asynccontextmanager
+    async def stranger(self) -> AsyncIterator[httpx.AsyncClient]:
+        """Somebody of whom nothing is known."""
+        async with httpx.AsyncClient(base_url=self.origin, trust_env=False, timeout=20) as client:
+            yield client
+
+    @asynccontextmanager
+    async def program(self, *scopes: str, name: str = "") -> AsyncIterator[httpx.AsyncClient]:
+        """A program with a token of these scopes."""
+        name = name or "-".join(scopes)
+        await self.accounts.revoke_token(name, by="test")
+        token = await self.accounts.make_token(name, scopes, by="test")
+        async with self.stranger() as client:
+            client.headers["authorization"] = f"Bearer {token}"
+            yield client
+
+    @asynccontextmanager
+    async def browser(self) -> AsyncIterator[httpx.AsyncClient]:
+        """A person who signed in, on pages of this site."""
+        async with self.stranger() as client:
+            client.headers["origin"] = self.origin
+            if not await self.accounts.has_password():
+                token = (self.folder / "data" / "setup-token").read_text().strip()
+                done = await client.post("/setup", data={"token": token, "password": PASSWORD, "again": PASSWORD})
+                assert done.status_code == 303, done.text
+            done = await client.post("/login", data={"password": PASSWORD})
+            assert done.status_code == 303, done.text
+            yield client
+
+
+def form_token(page: str) -> str:
+    """The hidden field of the forms of a page."""
+    found = re.search(r'name="csrf" value="([0-9a-f]{64})"', page)
+    assert found, page
+    return found[1]
+
+
+@pytest.fixture
+async def portal(tmp_path: Path) -> AsyncIterator[Portal]:
+    """A daemon with a master key and an empty workflows folder; its password is not set yet."""
+    (tmp_path / "workflows").mkdir()
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'[server]\nport = 0\nhost = "127.0.0.1"\n[dashboard]\nport = 0\nmaster_key = "{new_master_key()}"\n[log]\nlevel = "error"\n'
+    )
+    config.chmod(0o600)
+    loaded = load(config, {})
+    async with AsyncExitStack() as stack:
+        service = await stack.enter_async_context(open_service(loaded, dashboard=True))
+        accounts = await stack.enter_async_context(
+            open_accounts(accounts_path(loaded.settings.sqlite.path), SystemClock(), memory_kib=19_456)
+        )
+        yield Portal(service, tmp_path, accounts)
