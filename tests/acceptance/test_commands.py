@@ -255,7 +255,7 @@ def test_the_schema_is_json_schema(installation: Installation) -> None:
 
 
 def test_health_on_both_ports(installation: Installation) -> None:
-    """/healthz and /readyz answer on 8080's and, with --dashboard, on 3000's port, and nothing else does."""
+    """/healthz and /readyz answer on 8080's and, with --dashboard, on 3000's port to everybody, and nothing else does."""
     with installation.daemon("--dashboard") as daemon:
         ready = daemon.wait_for("ready")
         for port in (ready["port"], ready["dashboard_port"]):
@@ -263,7 +263,7 @@ def test_health_on_both_ports(installation: Installation) -> None:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}") as answer:
                     assert json.load(answer) == body
             with pytest.raises(urllib.error.HTTPError) as missing:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/")
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/nothing")
             assert missing.value.headers["content-type"] == "application/problem+json"
             missing.value.close()
 
