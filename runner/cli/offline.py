@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import aiosqlite
 import anyio
+from anyio.lowlevel import checkpoint
 
 from runner.definitions.model import Workflow
 from runner.errors import StoreError
@@ -21,7 +22,7 @@ from runner.ports import JournalRow, RunFilter, RunRow
 from runner.settings import Settings
 from runner.store.lookups import Lookups
 from runner.store.reads import Reads
-from runner.web.lookups import Records
+from runner.store.sqlite_firings import FiringReads
 
 T = TypeVar("T")
 
@@ -29,7 +30,8 @@ T = TypeVar("T")
 class ReadOnlyRecords:
     """The reading part of a store, over connections that cannot write."""
 
-    def __init__(self, reads: Reads, lookups: Lookups) -> None:
+    def __init__(self, reads: Reads, lookups: Lookups, firings: FiringReads) -> None:
+        self.firings = firings
         self._reads = reads
         self._lookups = lookups
 
@@ -54,7 +56,7 @@ class ReadOnlyRecords:
         return await self._reads.blob(run, number)
 
 
-def ask_store(settings: Settings, question: Callable[[Records], Awaitable[T]]) -> T | None:
+def ask_store(settings: Settings, question: Callable[[ReadOnlyRecords], Awaitable[T]]) -> T | None:
     """The answer of the store on disk; None where there is no store yet. Raises StoreError."""
     path = settings.sqlite.runs_path
     if not path.exists():
@@ -77,4 +79,4 @@ async def _open(path: Path) -> AsyncIterator[ReadOnlyRecords]:
         direct.execute("pragma query_only = on")
         async with aiosqlite.connect(address, uri=True) as threaded:
             await threaded.execute("pragma query_only = on")
-            yield ReadOnlyRecords(Reads(threaded), Lookups(direct))
+            yield ReadOnlyRecords(Reads(threaded), Lookups(direct), FiringReads(threaded, checkpoint))

@@ -3,11 +3,12 @@ Schedules, firings, pauses and ends of the SQLite store, for those outside of it
 
     record, pause, forget … ──► a job of the writer          marks, recent, endings … ──► aiosqlite
 
-Made by `runner.store.sqlite`; what happens within the writer's transaction is `runner.store.firings`.
+Made by `runner.store.sqlite`, `FiringReads` also by a command that finds no daemon. What happens within the writer's
+transaction is `runner.store.firings`.
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import aiosqlite
@@ -19,15 +20,35 @@ from runner.store.statements import load
 from runner.store.writer import Writer
 
 
-class SqliteFirings:
+class FiringReads:
+    """What people ask of it; `written` is awaited before each answer."""
+
+    def __init__(self, connection: aiosqlite.Connection, written: Callable[[], Awaitable[None]]) -> None:
+        self._connection = connection
+        self._written = written
+        self._sql = load("firings")
+
+    async def recent(self, workflow: str, most: int) -> Sequence[FiringRow]:
+        """What became of the last firings, newest first."""
+        return [FiringRow(*row) for row in await self._all("recent", workflow, most)]
+
+    async def paused(self) -> Mapping[str, Paused]:
+        """Workflows whose triggers are paused."""
+        return {name: Paused(at, by or "") for name, at, by in await self._all("paused")}
+
+    async def _all(self, name: str, *values: Any) -> list[tuple[Any, ...]]:
+        await self._written()
+        return [tuple(row) for row in await self._connection.execute_fetchall(self._sql[name], values)]
+
+
+class SqliteFirings(FiringReads):
     """See `runner.ports.Firings`."""
 
     def __init__(self, rows: FiringRows, writer: Writer, reads: aiosqlite.Connection, clock: Clock) -> None:
+        super().__init__(reads, writer.written)
         self._rows = rows
         self._writer = writer
-        self._reads = reads
         self._clock = clock
-        self._sql = load("firings")
 
     async def marks(self) -> Mapping[tuple[str, str], float]:
         """How far each schedule was decided."""
@@ -41,10 +62,6 @@ class SqliteFirings:
         """A scheduled time, or several up to this one, started no run."""
         await self._do(lambda connection: self._rows.write(connection, [row]))
 
-    async def recent(self, workflow: str, most: int) -> Sequence[FiringRow]:
-        """What became of the last firings, newest first."""
-        return [FiringRow(*row) for row in await self._all("recent", workflow, most)]
-
     async def pause(self, workflow: str, by: str) -> None:
         """Its triggers fire no more."""
         at = self._clock.wall()
@@ -53,10 +70,6 @@ class SqliteFirings:
     async def resume(self, workflow: str) -> None:
         """Its triggers fire again."""
         await self._do(lambda connection: connection.execute(self._sql["resume"], (workflow,)))
-
-    async def paused(self) -> Mapping[str, Paused]:
-        """Workflows whose triggers are paused."""
-        return {name: Paused(at, by or "") for name, at, by in await self._all("paused")}
 
     def watch_endings(self, *, watched: bool) -> None:
         """Whether ends of runs are kept from now on."""
@@ -75,7 +88,3 @@ class SqliteFirings:
             work(connection)
 
         await self._writer.call(job)
-
-    async def _all(self, name: str, *values: Any) -> list[tuple[Any, ...]]:
-        await self._writer.written()
-        return [tuple(row) for row in await self._reads.execute_fetchall(self._sql[name], values)]

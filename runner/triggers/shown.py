@@ -4,12 +4,11 @@ What people are shown of triggers beside their configs: next firings, what becam
     documents of the catalog ──with_firings()──► … "paused", and of each schedule "next" and "last"
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 from runner.clock import iso
 from runner.definitions.catalog import Catalog
-from runner.ports import Firings
 from runner.records import FiringRow, Paused
 from runner.triggers.schedule import Schedule, next_firings
 
@@ -19,7 +18,19 @@ LAST: Final = 5
 Documents = Iterable[dict[str, Any]]
 
 
-async def with_firings(documents: Documents, catalog: Catalog, firings: Firings, now: float) -> list[dict[str, Any]]:
+class FiringReads(Protocol):
+    """What is asked of `runner.ports.Firings`."""
+
+    async def recent(self, workflow: str, most: int) -> Sequence[FiringRow]:
+        """What became of the last firings, newest first."""
+
+    async def paused(self) -> Mapping[str, Paused]:
+        """Workflows whose triggers are paused."""
+
+
+async def with_firings(
+    documents: Documents, catalog: Catalog, firings: FiringReads, now: float
+) -> list[dict[str, Any]]:
     """The documents with their schedules' firings as they are at `now`. Raises StoreError."""
     paused = await firings.paused()
     found = []
@@ -49,6 +60,7 @@ def _filled(document: dict[str, Any], catalog: Catalog, now: float, paused: Mapp
     for schedule in Schedule.all_of(workflow):
         shown = triggers[schedule.number]
         shown["identity"] = schedule.identity
+        shown["last"] = []
         shown["next"] = [] if since else [iso(time) for time in next_firings(schedule, now, NEXT)]
     return document
 

@@ -39,10 +39,11 @@ def test_people_see_when_it_fires_and_pause_it(installation: Installation) -> No
         assert installation.run("workflows", "pause", "tick", check=True).stdout.startswith(b"tick is paused")
         assert b"paused" in installation.run("workflows", "list", check=True).stdout
         assert installation.run("workflows", "pause", "nothing").returncode == 1
-    with installation.daemon() as daemon:
+    with installation.daemon():
         (document,) = map(json.loads, installation.run("workflows", "show", "tick", "--json").stdout.splitlines())
         assert document["paused"]
         assert document["triggers"][0]["next"] == []
+    assert "paused    since" in installation.run("workflows", "show", "tick", check=True).stdout.decode()
     assert installation.run("workflows", "resume", "tick", check=True).stdout == b"tick is resumed\n"
     assert installation.run("workflows", "resume", "tick").stderr == b"runner: tick is not paused\n"
     with installation.daemon() as daemon:

@@ -86,7 +86,6 @@ def test_a_config_that_is_not_there(installation: Installation) -> None:
 def test_a_folder_that_cannot_be_written(installation: Installation) -> None:
     """Path, our user, the owner, the mode, and the one command that cures."""
     data = installation.folder / "data"
-    data.mkdir(mode=0o755)
     data.chmod(0o555)
     if os.geteuid() == 0:
         message = _start_as_nobody(installation.folder, data)

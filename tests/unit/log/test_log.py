@@ -181,7 +181,7 @@ class TestConsole:
 
 
 class TestBridge:
-    @pytest.mark.parametrize("name", ["uvicorn.error", "watchfiles.main"])
+    @pytest.mark.parametrize("name", ["anyio", "watchfiles.main"])
     def test_other_libraries_write_through_the_same_door(
         self, name: Any, redactor: Redactor, stream: io.StringIO
     ) -> None:
