@@ -2,11 +2,13 @@
 PostgreSQL for the tests: the one that runs, or a private one for the length of a block.
 
 `RUNNER_TEST_POSTGRES` names a server whose user may create databases. A private one lies in a temporary folder, trusts the
-loopback and does not fsync: it is thrown away. Called by `tests.services` (bring it up) and tests/conftest.py (use it).
+loopback and does not fsync: it is thrown away. `cluster` and `serving` are its two halves, for a test that kills it and
+starts it again. Called by `tests.services` (bring it up) and tests/conftest.py (use it).
 """
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,18 +57,34 @@ def required() -> str:
 @contextmanager
 def private() -> Iterator[str]:
     """Start one on a free port; yields its address."""
-    initdb = processes.program("initdb", places=_PLACES, package="postgresql")
+    port = processes.free_port()
+    with cluster() as home, serving(home, port) as (_, url):
+        yield url
+
+
+@contextmanager
+def cluster() -> Iterator[Path]:
+    """A folder for a server that is not started yet, gone at the end."""
     with processes.folder("postgres") as home:
-        data = home / "data"
         processes.run(
-            [initdb, "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"],
+            [_initdb(), "-D", str(home / "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"],
             account="postgres",
             cwd=home,
         )
-        port = processes.free_port()
-        url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-        command = [str(Path(initdb).with_name("postgres")), "-D", str(data), "-p", str(port)]
-        for setting in _SETTINGS:
-            command += ["-c", setting]
-        with processes.server(command, account="postgres", cwd=home, stop=signal.SIGINT, answers=lambda: answers(url)):
-            yield url
+        yield home
+
+
+@contextmanager
+def serving(home: Path, port: int, *settings: str) -> "Iterator[tuple[subprocess.Popen[bytes], str]]":
+    """The server of a `cluster` on that port, with more settings: its process, its address."""
+    url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    command = [str(Path(_initdb()).with_name("postgres")), "-D", str(home / "data"), "-p", str(port)]
+    for setting in (*_SETTINGS, *settings):
+        command += ["-c", setting]
+    running = processes.server(command, account="postgres", cwd=home, stop=signal.SIGINT, answers=lambda: answers(url))
+    with running as process:
+        yield process, url
+
+
+def _initdb() -> str:
+    return processes.program("initdb", places=_PLACES, package="postgresql")

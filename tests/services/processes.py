@@ -75,9 +75,9 @@ def run(command: Sequence[str], *, account: str, cwd: Path) -> None:
 @contextlib.contextmanager
 def server(
     command: Sequence[str], *, account: str, cwd: Path, stop: signal.Signals, answers: Callable[[], bool]
-) -> Iterator[None]:
+) -> "Iterator[subprocess.Popen[bytes]]":
     """
-    Run a server within the block; it answers when the block begins and has ended when the block has.
+    Run a server within the block; it answers when the block begins and has ended when the block has. Yields its process.
 
     It has a session of its own, so that Ctrl-C in the terminal reaches the tests and not the database under them.
     """
@@ -94,7 +94,7 @@ def server(
         )
     try:
         _wait_for(answers, process, log)
-        yield
+        yield process
     finally:
         process.send_signal(stop)
         try:

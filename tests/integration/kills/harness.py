@@ -15,6 +15,7 @@ import signal
 import sqlite3
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -109,9 +110,9 @@ async def _submit(daemon: Daemon, accepted: list[str], most: int) -> None:
 
 def count(installation: Installation, accepted: list[str], effects: Counter[tuple[str, int]], counts: Counts) -> None:
     """Compare what was accepted with the journal and with what stands in the database."""
-    journals = _journals(installation)
+    found = journals(installation)
     for run in accepted:
-        events = journals.get(run, [])
+        events = found.get(run, [])
         ended = [event for event in events if isinstance(event, Ended)]
         counts.lost += not ended
         counts.unsuccessful += any(event.state != "succeeded" for event in ended)
@@ -144,7 +145,8 @@ def _repeated(events: list[AnyEvent]) -> int:
     return repeated
 
 
-def _journals(installation: Installation) -> dict[str, list[AnyEvent]]:
+def journals(installation: Installation) -> dict[str, list[AnyEvent]]:
+    """What stands in the journal of each run."""
     found: dict[str, list[AnyEvent]] = {}
     for run, events in _rows(installation, "select run, events from journal order by run, seq"):
         found.setdefault(str(run), []).extend(decode(events))
@@ -153,9 +155,17 @@ def _journals(installation: Installation) -> dict[str, list[AnyEvent]]:
 
 def let_end(installation: Installation) -> None:
     """Come back when no run is live, or patience is at its end: `count` then tells which."""
+    with suppress(TimeoutError):
+        until(lambda: not live(installation))
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Come back when it is so. Raises TimeoutError when patience is at its end."""
     deadline = time.monotonic() + PATIENCE
-    while live(installation) and time.monotonic() < deadline:
-        time.sleep(0.1)  # the file tells nobody when it changes
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.05)  # the file tells nobody when it changes
 
 
 def live(installation: Installation) -> int:
