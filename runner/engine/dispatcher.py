@@ -58,7 +58,7 @@ class Dispatcher:
                 runs.start(accepted)
                 spawned = True
             else:
-                self._queued(accepted.admitted)
+                self._queued(accepted.admitted, had_room=room)
         finally:
             if room and not spawned:
                 runs.free += 1
@@ -85,7 +85,7 @@ class Dispatcher:
                 spawned = True
             else:
                 runs.left.discard(again.id)
-                self._queued(admitted)
+                self._queued(admitted, had_room=room)
         finally:
             if room and not spawned:
                 runs.free += 1
@@ -111,9 +111,9 @@ class Dispatcher:
         runs.free -= room
         return room
 
-    def _queued(self, admitted: Admitted) -> None:
+    def _queued(self, admitted: Admitted, *, had_room: bool) -> None:
         if admitted.verdict == "queued":
-            self._runs.queued += 1
+            self._runs.arrived(is_held=had_room)
             if admitted.cancel is not None:
                 self.cancel(admitted.cancel, "newer")
 

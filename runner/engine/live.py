@@ -62,6 +62,7 @@ class LiveRuns:
         self._ready: dict[str, list[Order]] = {}
         self._taking: dict[str, list[Order]] = {}
         self._blocked = False
+        self._arrivals = 0
         self._pump_wanted = anyio.Event()
         self._drained = anyio.Event()
         self.releases = Releases()
@@ -96,6 +97,14 @@ class LiveRuns:
         """Take a stored run up when there is a slot."""
         self._ready.setdefault(run, []).extend(orders)
         self.nudge()
+
+    def arrived(self, *, is_held: bool) -> None:
+        """One more run is queued; one that its limit does not hold found no slot, and there may be one by now."""
+        self.queued += 1
+        self._arrivals += 1
+        if not is_held:
+            self._blocked = False
+            self.nudge()
 
     def knows(self, run: str) -> bool:
         """Whether the run is in memory, or on its way."""
@@ -166,7 +175,7 @@ class LiveRuns:
         self._pump_wanted.set()
 
     async def _claim(self) -> None:
-        wanted = self.free
+        wanted, before = self.free, self._arrivals
         self.free -= wanted
         claimed: list[Claimed] = []
         try:
@@ -175,7 +184,7 @@ class LiveRuns:
             _log.warning("queued runs cannot be taken up: %s", error)
         self.free += wanted - len(claimed)
         self.queued -= len(claimed)
-        self._blocked = not claimed
+        self._blocked = not claimed and self._arrivals == before
         for claim in claimed:
             self.free += 1  # which taking it up takes again
             self._take(claim.run, [])
@@ -184,8 +193,9 @@ class LiveRuns:
 
     async def count(self) -> int:
         """Learn how many runs are queued; says how many are running."""
+        before = self._arrivals
         counts = await self._services.store.counts()
-        self.queued = counts.get("queued", 0)
+        self.queued = counts.get("queued", 0) + self._arrivals - before  # too many is mended by the next claim
         return counts.get("running", 0)
 
     def _take(self, run: str, orders: list[Order]) -> None:
@@ -212,7 +222,7 @@ class LiveRuns:
         orders = self._taking.pop(run)
         if loaded is None:
             for order in orders:
-                self._tell_if_live(run, order)
+                self.conductors[run].tell(order) if run in self.conductors else order.too_late()
             self._free_slot(run)
             return
         self.conductors[run] = loaded.conductor
@@ -232,12 +242,6 @@ class LiveRuns:
             _log.error("run %s cannot be taken up and is failed: %s", run, error)
             await self._admissions.end(run, "unreadable", f"the run's journal cannot be used: {error}")
             return None
-
-    def _tell_if_live(self, run: str, order: Order) -> None:
-        if run in self.conductors:
-            self.conductors[run].tell(order)
-        else:
-            order.too_late()
 
     async def _go(
         self, loaded: Loaded, intents: list[Intent] | None = None, accepted: AcceptedRun | None = None

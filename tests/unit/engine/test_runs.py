@@ -12,6 +12,7 @@ from runner.errors import PermanentError, RefusedError
 from runner.expressions.labels import Labelled
 from runner.ports import Call, Result, RunFilter
 from runner.secret import Secret, reveal
+from runner.store.memory import MemoryStore
 from tests.unit.engine.fakes import WorkConfig
 from tests.unit.engine.harness import open_engine, settled
 
@@ -204,6 +205,25 @@ async def test_a_big_value_lies_in_the_blob_table_once() -> None:
         )
         assert row.output == b"100000"
         assert all(len(msgspec.json.encode(each.events)) < 5000 for each in await engine.store.read(row.id))
+
+
+async def test_a_run_that_is_queued_beside_a_claim_in_vain_is_claimed() -> None:
+    """While a claim is on its way no slot is free: who comes then is queued, and must not wait for somebody's end."""
+    store = MemoryStore(auto_commit=False)
+    async with open_engine(store=store) as engine:
+        engine.add("actions: [{id: a, type: set, config: 1}]")
+        live = engine.dispatcher._runs
+        live.queued = 1  # what a count beside an admission may come to
+        live.nudge()
+        await settled()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(engine.start)
+            await settled()
+            for _ in range(10):
+                store.commit()
+                await settled()
+        (row,) = await store.find(RunFilter())
+        assert row.state == "succeeded"
 
 
 async def test_max_concurrent_runs_holds_and_the_queue_empties_in_order() -> None:
