@@ -3,10 +3,10 @@ The values that cross the seam between the engine and its executors.
 
     engine ──ExecutorLimits (once), Call──► executor ──Result──► engine          executor ◄──Token──► TokenCache
 
-Frozen values beside `runner.ports`, which names them.
+Frozen values, and the cache of tokens, beside `runner.ports`, which names them.
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -29,6 +29,16 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     access: Secret
     expires_at: float
     refresh: Secret | None = None
+
+
+class TokenCache(Protocol):
+    """Keeps tokens between attempts, by an opaque key that changes with the credentials. What it keeps may be lost."""
+
+    async def load(self, key: str) -> Token | None:
+        """The token that was kept last, expired or not."""
+
+    async def keep(self, key: str, token: Token) -> None:
+        """Keep it instead of the one before. When this returns it is kept."""
 
 
 class ExecutorLimits(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ All seams of Runner on one page, as protocols: who needs what from whom, one rea
            ──► Sealer        a value kept for later under a run's key   runner.secrets
            ──► EventSink     live news for whoever watches              runner.daemon
     vault  ──► VaultRows     its rows, whatever file they lie in        runner.secrets
+    daemon ──► VaultNotes    how far the vault was seen                 runner.store
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,8 +22,9 @@ from runner.definitions.model import Workflow
 from runner.definitions.specs import WrittenConfig
 from runner.errors import Problem
 from runner.events import AnyEvent, Ended
-from runner.exchanged import ExecutorLimits, Result, Token
+from runner.exchanged import ExecutorLimits, Result, Token, TokenCache
 from runner.expressions.labels import Names
+from runner.marks import VaultMark, VaultNotes
 from runner.origins import Origin
 from runner.records import (
     Admission,
@@ -51,7 +53,8 @@ __all__ = [
     "ActionType", "Admission", "Admitted", "Append", "Blob", "Call", "Claimed", "ConfigCheck", "Due", "Durable",
     "Ending", "EventSink", "Executor", "ExecutorLimits", "Firing", "FiringRow", "Firings", "Journal", "JournalRow",
     "Last", "OpenExecutor", "Park", "Paused", "Redactor", "Reopening", "Result", "RunChange", "RunFilter", "RunRow",
-    "Runs", "Sealer", "SecretSource", "Sizes", "Store", "Swept", "Token", "TokenCache", "Upkeep", "WrittenConfig",
+    "Runs", "Sealer", "SecretSource", "Sizes", "Store", "Swept", "Token", "TokenCache", "Upkeep", "VaultMark",
+    "VaultNotes", "WrittenConfig",
 ]  # fmt: skip
 
 
@@ -90,6 +93,9 @@ class Call(Protocol):
     def sending(self, names: Names, to: Origin) -> None:
         """To be told what was let go: people ask for which hosts a secret is used."""
 
+    def refused(self, secret: str, to: str) -> None:
+        """To be told what was not let go, for the audit log; `to` as it may be shown."""
+
 
 class Executor(Protocol):
     """Carries out attempts of one type. Raises `TemporaryError` or `PermanentError` and nothing else on purpose."""
@@ -126,16 +132,6 @@ class OpenExecutor(Protocol):
 
     def __call__(self, limits: ExecutorLimits) -> AbstractAsyncContextManager[Executor]:
         """Pools and clients live inside the block."""
-
-
-class TokenCache(Protocol):
-    """Keeps tokens between attempts, by an opaque key that changes with the credentials. What it keeps may be lost."""
-
-    async def load(self, key: str) -> Token | None:
-        """The token that was kept last, expired or not."""
-
-    async def keep(self, key: str, token: Token) -> None:
-        """Keep it instead of the one before. When this returns it is kept."""
 
 
 class Journal(Protocol):
@@ -255,6 +251,10 @@ class Store(Journal, Runs, Upkeep, Protocol):
     @property
     def firings(self) -> Firings:
         """Schedules, and ends that `run` triggers wait for."""
+
+    @property
+    def vault_notes(self) -> VaultNotes:
+        """How far the vault was seen."""
 
     @property
     def degraded(self) -> bool:

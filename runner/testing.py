@@ -106,6 +106,7 @@ class FakeDestinations:
     def __init__(self, origins: Mapping[str, Sequence[Origin]] | None = None) -> None:
         self.origins = dict(origins or {})
         self.went: list[tuple[str, str]] = []
+        self.stayed: list[tuple[str, str]] = []
 
     async def bound(self, names: frozenset[str], data: Sequence[bytes] = ()) -> Mapping[str, Sequence[Origin]]:  # noqa: ARG002  it knows no values
         """Those of `names` that are bound."""
@@ -114,3 +115,7 @@ class FakeDestinations:
     def sent(self, names: frozenset[str], to: Origin) -> None:
         """Kept in `went`."""
         self.went += [(name, str(to)) for name in sorted(names)]
+
+    def refused(self, secret: str, to: str, workflow: str) -> None:  # noqa: ARG002  it knows one workflow
+        """Kept in `stayed`."""
+        self.stayed.append((secret, to))

@@ -16,6 +16,7 @@ from typing import Final
 import anyio
 import click
 
+from runner.cli.secrets.opening import who
 from runner.clock import SystemClock
 from runner.errors import RunnerError
 from runner.secrets.keys import new_master_key, parse
@@ -86,16 +87,19 @@ def init(*, folder: Path) -> None:
     except OSError as error:
         raise RunnerError(f"{error.filename}: cannot be made: {error.strerror}") from None
     if is_new and not (folder / _VAULT).exists():
-        _show(anyio.run(_make_vault, (folder / _VAULT).absolute(), key))
+        anyio.run(_make_vault, (folder / _VAULT).absolute(), key)
     where = "" if folder == Path() else f"cd {folder}\n  "
     click.echo(f"\nNext:\n  {where}runner start\n  runner run hello              in a second terminal")
     click.echo("  runner secrets set API_KEY    what $secret.API_KEY in a workflow means")
 
 
-async def _make_vault(path: Path, key: str) -> str:
-    """An empty vault; the verification key of its audit log comes back, which lies nowhere."""
+async def _make_vault(path: Path, key: str) -> None:
+    """An empty vault; the verification key of its audit log is shown, and lies nowhere."""
     async with open_vault(path, parse(key), clock=SystemClock()) as vault:
-        return vault.verification_key.text() if vault.verification_key else ""
+        verification_key = vault.verification_key
+        assert verification_key is not None
+        _show(verification_key.text())
+        await vault.shown_audit_key(verification_key, by=who())
 
 
 def _show(verification_key: str) -> None:

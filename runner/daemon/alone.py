@@ -19,6 +19,7 @@ from runner.daemon.catalogs import open_catalogs
 from runner.daemon.root import Engine, known_types, open_confidential, open_engine, open_runs, system_clock
 from runner.daemon.secret_uses import SecretUses
 from runner.daemon.service import run_process, watch_signals
+from runner.daemon.vault_keeper import open_keeper
 from runner.ports import Admission, Admitted, Claimed, Due, Reopening, Store
 from runner.settings import Loaded
 from runner.web.lines import AcceptedLine, AnyLine, RunRequest
@@ -86,6 +87,7 @@ async def _main(
     async with AsyncExitStack() as stack:
         confidential = await stack.enter_async_context(open_confidential(settings, os.environ, clock, level=level))
         store = await stack.enter_async_context(open_runs(settings, clock))
+        await stack.enter_async_context(open_keeper(confidential, store.vault_notes, clock, settings))
         types = known_types()
         strict = settings.dashboard.strict_hosts
         uses = SecretUses(types, confidential.vault, confidential.seen, strict_hosts=strict)

@@ -21,6 +21,7 @@ from runner.clock import Clock, iso
 from runner.daemon.archive import CATALOG, RUNS, VAULT, Manifest, unpack
 from runner.daemon.kept import kept_path
 from runner.errors import StoreError, StoreFormatError, VaultKeyError
+from runner.marks import VaultMark
 from runner.secrets.audit import AuditEntry
 from runner.secrets.head import open_head
 from runner.secrets.keys import parse
@@ -29,7 +30,7 @@ from runner.secrets.sqlite_file import read_head
 from runner.secrets.vault import open_vault
 from runner.settings import Settings
 from runner.store import files
-from runner.store.copies import boot_of, check, empty_wal, hold
+from runner.store.copies import boot_of, check, empty_wal, hold, note
 
 
 class Restored(NamedTuple):
@@ -52,13 +53,16 @@ async def restore(settings: Settings, archive: Path, clock: Clock, *, resume: bo
         folder = Path(await anyio.to_thread.run_sync(lambda: tempfile.mkdtemp("", ".restore-", vault.parent)))
         try:
             manifest = await anyio.to_thread.run_sync(_unpacked, archive, folder)
+            mark: VaultMark | None = None
             if VAULT in manifest.files:
-                await _accept_vault(settings, folder / VAULT, manifest, clock, by)
+                mark = await _accept_vault(settings, folder / VAULT, manifest, clock, by)
             cancelled = 0
             if RUNS in manifest.files:
                 seen = await anyio.to_thread.run_sync(boot_of, runs)
                 made_at = manifest.made_at
                 cancelled = await hold(folder / RUNS, clock, seen=seen, made_at=made_at, resume=resume)
+            if mark is not None:
+                await anyio.to_thread.run_sync(note, folder / RUNS if RUNS in manifest.files else runs, mark)
             places = {RUNS: runs, VAULT: vault, CATALOG: kept_path(settings)}
             moves = [(folder / name, places[name]) for name in manifest.files]
             aside = await anyio.to_thread.run_sync(_put, moves, iso(clock.wall()))
@@ -77,8 +81,8 @@ def _unpacked(archive: Path, folder: Path) -> Manifest:
     return manifest
 
 
-async def _accept_vault(settings: Settings, path: Path, manifest: Manifest, clock: Clock, by: str) -> None:
-    """Open the vault of the backup, and write down in its audit log that it was restored."""
+async def _accept_vault(settings: Settings, path: Path, manifest: Manifest, clock: Clock, by: str) -> VaultMark:
+    """Open the vault of the backup, write down in its audit log that it was restored; how it stands then comes back."""
     dashboard = settings.dashboard
     text = await read_master_key(
         text=dashboard.master_key, file=dashboard.master_key_file, command=dashboard.master_key_command
@@ -97,6 +101,7 @@ async def _accept_vault(settings: Settings, path: Path, manifest: Manifest, cloc
         ) from None
     async with open_vault(path, master, clock=clock) as vault:
         await vault.audit(AuditEntry("restore", "vault", by, {"made_at": manifest.made_at}))
+        return vault.mark
 
 
 def _put(moves: list[tuple[Path, Path]], at: str) -> list[Path]:

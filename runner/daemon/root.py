@@ -37,6 +37,7 @@ from runner.secrets.resolver import Resolver
 from runner.secrets.sealer import open_sealer
 from runner.secrets.seen import Sightings, open_seen, seen_path
 from runner.secrets.sources import open_sources
+from runner.secrets.use_log import UseLog
 from runner.secrets.vault import Vault, open_vault
 from runner.settings import Settings
 from runner.store.sqlite import SqliteStore, open_store
@@ -54,6 +55,7 @@ class Confidential(NamedTuple):
     sealer: Sealer
     destinations: Destinations
     seen: Sightings
+    uses: UseLog
 
 
 class Engine(NamedTuple):
@@ -117,8 +119,9 @@ async def open_confidential(
         await masking.start()
         sealer = await open_sealer(key_path, vault)
         sources = await stack.enter_async_context(open_sources(vault))
-        resolver = Resolver(sources, environment, masking, seen)
-        yield Confidential(redactor, vault, resolver, sealer, Destinations(vault, seen), seen)
+        uses = UseLog(vault, clock)
+        resolver = Resolver(sources, environment, masking, seen, uses)
+        yield Confidential(redactor, vault, resolver, sealer, Destinations(vault, seen, uses), seen, uses)
 
 
 @asynccontextmanager

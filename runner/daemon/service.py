@@ -37,7 +37,8 @@ from runner.daemon.root import (
     trigger_services,
 )
 from runner.daemon.secret_uses import SecretUses
-from runner.daemon.vault import log_audit_head, rotate, show_verification_key, vault_warnings
+from runner.daemon.vault import log_audit_head, rotate, tell_at_start
+from runner.daemon.vault_keeper import open_keeper
 from runner.errors import RunnerError, SettingsError
 from runner.ports import Store
 from runner.secrets.hardening import harden
@@ -165,10 +166,9 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         confidential = await stack.enter_async_context(
             open_confidential(settings, os.environ, clock, level=settings.log.level)
         )
-        show_verification_key(confidential.vault)
-        for warning in (*loaded.warnings, *vault_warnings(settings, confidential.vault)):
-            _log.warning(warning)
+        await tell_at_start(loaded, os.environ, clock, confidential.vault)
         store = await stack.enter_async_context(open_runs(settings, clock))
+        keeper = await stack.enter_async_context(open_keeper(confidential, store.vault_notes, clock, settings))
         listeners = _listen(stack, settings, dashboard=dashboard)
         control = _listen_control(stack, settings.sqlite.path)
         ports = [listener.getsockname()[1] for listener in listeners]
@@ -215,7 +215,8 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         await _serve(stack, settings, apps, listeners)
         catalogs.tell()
         recovered = await engine.dispatcher.recover(store.starts)
-        await _start_watching(stack, settings, clock, service, confidential, uses)
+        tasks = await _start_watching(stack, settings, clock, service, confidential, uses)
+        tasks.start_soon(keeper.watch)
         _say_ready(service, recovered=recovered)
         yield service
 
@@ -235,8 +236,8 @@ async def _start_watching(
     service: Service,
     confidential: Confidential,
     uses: SecretUses,
-) -> None:
-    """What goes on beside the runs until the block ends."""
+) -> anyio.abc.TaskGroup:
+    """What goes on beside the runs until the block ends; more may be started in what comes back."""
     catalogs, vault, seen = service.catalogs, confidential.vault, confidential.seen
     tasks = await stack.enter_async_context(anyio.create_task_group())
     stack.callback(tasks.cancel_scope.cancel)
@@ -247,6 +248,7 @@ async def _start_watching(
     if vault is not None:
         tasks.start_soon(remind, vault, clock)
     tasks.start_soon(Retention(service.store, clock, settings.runs.retention).watch)
+    return tasks
 
 
 def _say_ready(service: Service, *, recovered: int) -> None:

@@ -88,6 +88,10 @@ class AttemptCall:
         """What was let go."""
         self._destinations.sent(names, to)
 
+    def refused(self, secret: str, to: str) -> None:
+        """What was not."""
+        self._destinations.refused(secret, to, self.workflow)
+
 
 async def carry_out(
     node: Node, call: AttemptCall, context: Context, recorder: Recorder, services: Services

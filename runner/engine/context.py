@@ -29,7 +29,7 @@ _NULL: Final = Labelled(None)
 class Resolver(Protocol):
     """What the engine needs of `runner.secrets`."""
 
-    async def resolve(self, secrets: frozenset[str], env: frozenset[str], workflow: str) -> Found:
+    async def resolve(self, secrets: frozenset[str], env: frozenset[str], workflow: str, revision: str = "") -> Found:
         """
         The values by root and name, labelled where they are secret. Raises SecretError, naming the one that is
         missing or that this workflow may not use.
@@ -127,7 +127,8 @@ class Context:
         """Secrets and variables by name."""
         if not names:
             return NOTHING_FOUND
-        return await self._resolver.resolve(names.secrets, names.env, self.run.plan.workflow.name)
+        plan = self.run.plan
+        return await self._resolver.resolve(names.secrets, names.env, plan.workflow.name, plan.revision)
 
     def mask_from_now(self, value: Labelled) -> None:
         """What of a value is labelled is masked in everything that this run writes from now on."""

@@ -33,6 +33,9 @@ class Destinations(Protocol):
     def sent(self, names: Names, to: Origin) -> None:
         """Something made of these secrets is on its way to there."""
 
+    def refused(self, secret: str, to: str, workflow: str) -> None:
+        """A run of `workflow` was kept from sending it there; `to` as it may be shown."""
+
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """Clock, store, secrets and where they may go, executors and bounds."""

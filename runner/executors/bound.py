@@ -1,14 +1,14 @@
 """
 Secrets that may go to some origins only: what is refused before anything leaves the machine.
 
-    call.bound(names, bytes) ──► {secret: origins} ──refusal()──► None, or why they may not go there
+    call.bound(names, bytes) ──► {secret: origins} ──refusal()──► None, or which may not go there and why
 
 `runner.executors.http.departure` and `runner.executors.sql.departure` ask for everything that they are about to send;
 an executor of another package may do the same.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from runner.expressions.labels import Names
 from runner.origins import Origin, admitted
@@ -19,7 +19,15 @@ _TOLD: Final = 3
 Bound = Mapping[str, Sequence[Origin]]
 
 
-def refusal(bound: Bound, named: Names, to: Origin | None, shown: str) -> str | None:
+class Refusal(NamedTuple):
+    """The secret that may not go `to` (as it may be shown), and `why`, as a sentence says it."""
+
+    secret: str
+    to: str
+    why: str
+
+
+def refusal(bound: Bound, named: Names, to: Origin | None, shown: str) -> Refusal | None:
     """
     Why something that holds the secrets of `bound` may not go to `to` (None: to what is no origin), or None.
 
@@ -27,13 +35,15 @@ def refusal(bound: Bound, named: Names, to: Origin | None, shown: str) -> str | 
     """
     for name, origins in bound.items():
         if to is None or not admitted(origins, to):
-            return f"{_what(name, named)} may be sent to {listed(origins)} only (allowed_hosts), not to {shown}"
+            why = f"{_what(name, named)} may be sent to {listed(origins)} only (allowed_hosts), not to {shown}"
+            return Refusal(name, shown, why)
     return None
 
 
-def first(bound: Bound, named: Names) -> str:
-    """What is held, as a sentence begins with it: one of the bound secrets, or its value."""
-    return _what(next(iter(bound)), named)
+def refused_for(reason: str, bound: Bound, named: Names, shown: str) -> Refusal:
+    """For whatever is held of the bound secrets; `reason` goes on after what that is."""
+    name = next(iter(bound))
+    return Refusal(name, shown, f"{_what(name, named)} {reason}")
 
 
 def listed(origins: Sequence[Origin]) -> str:

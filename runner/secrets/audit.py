@@ -27,9 +27,12 @@ from runner.secrets.rows import AuditHead, AuditRow
 AuditAction = Literal[
     "make", "upgrade", "adopt", "set", "replace", "rollback", "delete", "prune", "policy", "widen", "narrow", "rotate",
     "refused", "resolve", "login", "login_failed", "logout", "token_made", "token_revoked", "backup", "restore",
-    "audit_key", "password",
+    "audit_key", "accept", "password",
 ]  # fmt: skip
-"""What may stand in the log. `make`: the vault; `adopt`: the keys of an installation that had no vault before."""
+"""
+What may stand in the log. `make`: the vault; `adopt`: the keys of an installation that had no vault before;
+`audit_key`: the verification key of the rows from `first` on was shown; `accept`: a vault as it lay there.
+"""
 
 PREFIX: Final = "runner-audit-1-"
 _KEY_SIZE: Final = 32
@@ -104,6 +107,22 @@ def begin(sealing: bytes, vault: bytes, at: AuditHead) -> tuple[AuditHead, Verif
 def reseal(old: bytes, new: bytes, vault: bytes, at: AuditHead) -> AuditHead:
     """The next row's key under another audit subkey. Raises VaultTamperedError."""
     return msgspec.structs.replace(at, key=_sealed(new, vault, at.sequence, _unsealed(old, vault, at)))
+
+
+def begins_key(row: AuditRow) -> bool:
+    """Whether the rows after this one are under a fresh key."""
+    return row.action == "audit_key" and first_of(row) == row.sequence + 1
+
+
+def first_of(row: AuditRow) -> int | None:
+    """The first row under the key that an `audit_key` row tells of."""
+    with suppress(msgspec.MsgspecError):
+        return msgspec.json.decode(row.details, type=_Shown).first
+    return None
+
+
+class _Shown(msgspec.Struct):
+    first: int
 
 
 def append(

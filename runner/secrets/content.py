@@ -127,6 +127,14 @@ class Opener(NamedTuple):
         head, rows = audit.append(self.keys.audit, self.vault, snapshot.manifest.audit, entries, at)
         return Change(manifest=manifest.logged(self.keys.manifest, self.vault, snapshot.manifest, head), audit=rows)
 
+    def rekeyed(self, snapshot: Snapshot, *, by: str, at: float) -> tuple[Change, VerificationKey]:
+        """A row that tells of a fresh key for the audit log, and the key of the rows after it. As `audited` raises."""
+        entry = AuditEntry("audit_key", "", by, {"first": snapshot.manifest.audit.sequence + 2})
+        change = self.audited(snapshot, entry, at=at)
+        head, key = audit.begin(self.keys.audit, self.vault, change.manifest.audit)
+        made = manifest.logged(self.keys.manifest, self.vault, change.manifest, head)
+        return msgspec.structs.replace(change, manifest=made), key
+
     def adopted(self, snapshot: Snapshot, keys: Ring, *, at: float) -> Change:
         """The ring with the keys of an installation that had no vault. As `open` raises."""
         self.verify(snapshot)

@@ -25,6 +25,7 @@ from runner.redaction.forms import Form, encodings
 from runner.redaction.search import spans
 from runner.secrets.content import Content
 from runner.secrets.seen import Sightings
+from runner.secrets.use_log import UseLog
 
 Names = frozenset[str]
 
@@ -62,11 +63,12 @@ class _Known(NamedTuple):
 
 
 class Destinations:
-    """Which secrets of a vault (or of none) may go where; `seen` is told what went."""
+    """Which secrets of a vault (or of none) may go where; `seen` is told what went, `log` what was refused."""
 
-    def __init__(self, vault: Held | None, seen: Sightings) -> None:
+    def __init__(self, vault: Held | None, seen: Sightings, log: UseLog) -> None:
         self._vault = vault
         self._seen = seen
+        self._log = log
         self._known = _Known(-1, {}, {}, Needles({}))
         self._lock = anyio.Lock()
 
@@ -94,6 +96,10 @@ class Destinations:
     def sent(self, names: Names, to: Origin) -> None:
         """Something made of these secrets is on its way to there."""
         self._seen.sent(names, to)
+
+    def refused(self, secret: str, to: str, workflow: str) -> None:
+        """A run of `workflow` was kept from sending it there."""
+        self._log.refused(secret, workflow, to)
 
     async def _learn(self, vault: Held) -> None:
         async with self._lock:

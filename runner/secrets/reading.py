@@ -14,8 +14,9 @@ import anyio.to_thread
 
 from runner.clock import Clock
 from runner.errors import SecretMissingError, VaultTamperedError
+from runner.marks import VaultMark
 from runner.secrets.audit import Mark, VerificationKey
-from runner.secrets.audit_check import AuditReport, check
+from runner.secrets.audit_check import AuditReport, check, check_standing
 from runner.secrets.content import NOTHING, Content, Opener, SecretInfo, VersionInfo
 from runner.secrets.manifest import verify_mac
 from runner.secrets.policy import Policy, check_use
@@ -80,6 +81,23 @@ class Reading:
         said, rows = await self._rows.audit_rows()
         verify_mac(self._opener.keys.manifest, self._opener.vault, said)
         return await anyio.to_thread.run_sync(lambda: check(self._opener.vault, rows, said.audit, key=key, mark=mark))
+
+    @property
+    def mark(self) -> VaultMark:
+        """How far this process has seen the vault: never further than it is on disk."""
+        return VaultMark(self._opener.vault, self.generation, self._mark.sequence, self._mark.mac)
+
+    async def check_standing(self, noted: VaultMark | None) -> list[str]:
+        """
+        What is wrong with the vault and the end of its audit log, held against what was `noted` last; a sentence each.
+
+        Raises VaultTamperedError where the manifest itself was changed, SecretError.
+        """
+        await self.refresh()
+        said, tail = await self._rows.audit_tail(noted.sequence if noted else 0)
+        verify_mac(self._opener.keys.manifest, self._opener.vault, said)
+        now = VaultMark(self._opener.vault, said.generation, said.audit.sequence, said.audit.mac)
+        return check_standing(now, tail, said.audit, noted)
 
     @property
     def content(self) -> Content:

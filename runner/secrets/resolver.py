@@ -10,11 +10,13 @@ carry no label. Secrets come from `runner.secrets.sources`: the vault, and what 
 
 from collections.abc import Mapping
 
+from runner.errors import SecretRefusedError
 from runner.expressions.labels import Labelled, whole
 from runner.ports import SecretSource
 from runner.secrets.environment import Environment
 from runner.secrets.masking import Masking, shown
 from runner.secrets.seen import Sightings
+from runner.secrets.use_log import UseLog
 
 Found = Mapping[tuple[str, str], Labelled]
 
@@ -22,27 +24,41 @@ Found = Mapping[tuple[str, str], Labelled]
 class Resolver:
     """What `$secret` and `$env` mean. `secrets` is mostly `runner.secrets.sources.Sources`."""
 
-    def __init__(self, secrets: SecretSource, environment: Environment, masking: Masking, seen: Sightings) -> None:
+    def __init__(
+        self, secrets: SecretSource, environment: Environment, masking: Masking, seen: Sightings, log: UseLog
+    ) -> None:
         self._secrets = secrets
         self._environment = environment
         self._masking = masking
         self._seen = seen
+        self._log = log
 
-    async def resolve(self, secrets: frozenset[str], env: frozenset[str], workflow: str) -> Found:
+    async def resolve(self, secrets: frozenset[str], env: frozenset[str], workflow: str, revision: str = "") -> Found:
         """
         The values by root and name: `{("secret", "API_KEY"): …, ("env", "HOST"): …}`; the redactor knows them by then.
 
-        `workflow` is whose run asks. Raises SecretError, which names the first that cannot be had.
+        `workflow` and `revision` are whose run, or whose trigger, asks. Raises SecretError, which names the first that
+        cannot be had; one that is refused is told to the audit log.
         """
         found: dict[tuple[str, str], Labelled] = {}
         if secrets:
-            values = await self._secrets.resolve(secrets, workflow)
+            try:
+                values = await self._secrets.resolve(secrets, workflow)
+            except SecretRefusedError as error:
+                self._log.refused(error.name, workflow)
+                raise
             await self._masking.update()
             self._masking.learn_secrets(values)
             self._seen.resolved(secrets)
+            self._log.resolved(secrets, workflow, revision)
             found.update((("secret", name), whole(value, frozenset({name}))) for name, value in values.items())
         if env:
-            for name, variable in (await self._environment.resolve(env)).items():
+            try:
+                variables = await self._environment.resolve(env)
+            except SecretRefusedError as error:
+                self._log.refused(shown(error.name), workflow)
+                raise
+            for name, variable in variables.items():
                 names = frozenset({shown(name)} if variable.is_secret else ())
                 if names:
                     self._masking.learn(name, variable.value)

@@ -178,5 +178,8 @@ class VaultRows(Protocol):
     async def audit_rows(self) -> tuple[Manifest, tuple[AuditRow, ...]]:
         """The audit log, and the manifest of the same instant. Raises SecretError."""
 
+    async def audit_tail(self, noted: int) -> tuple[Manifest, tuple[AuditRow, ...]]:
+        """The same, but only the last two rows and the one of that number, oldest first. Raises SecretError."""
+
     async def erase(self) -> bool:
         """Try once to take what was deleted out of every file; False while somebody else still reads it."""

@@ -2,12 +2,15 @@
 What the file of a vault is: its format, its head, its statements and scripts.
 
     read_head(path)    read-only, writes nothing; None where there is no vault yet
+    read_log(path)     the same of the manifest and the audit log
     copy_of_format()   the private, empty file that an older vault is copied to before it is changed
 
 `runner.secrets.vault` reads the head before anything is written, `runner.secrets.sqlite_rows` does the rest.
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -18,7 +21,7 @@ import anyio.to_thread
 
 from runner.errors import StoreFormatError
 from runner.secrets.files import make_private
-from runner.secrets.rows import Head
+from runner.secrets.rows import AuditHead, AuditRow, Head, Manifest
 
 APPLICATION: Final = 0x52756E56
 """`RunV` in the file's header: this is a vault of Runner."""
@@ -60,10 +63,44 @@ async def read_head(path: Path) -> Head | None:
     return await anyio.to_thread.run_sync(_read_head, path)
 
 
+async def read_log(path: Path, *, noted: int | None = None) -> tuple[Manifest, tuple[AuditRow, ...]] | None:
+    """
+    The manifest and the audit log of the vault at `path`, None where there is no log yet; nothing is written. With
+    `noted`: its last two rows and the one of that number.
+
+    Raises StoreFormatError for a file that is no vault or of a newer version.
+    """
+    return await anyio.to_thread.run_sync(_read_log, path, noted)
+
+
 def _read_head(path: Path) -> Head | None:
+    with _looked_into(path) as connection:
+        if connection is None:
+            return None
+        found = _check_format(path, connection)
+        row = connection.execute(statements()["head" if found == FORMAT else "head_of_format_1"]).fetchone()
+        return Head(*row) if row else None
+
+
+def _read_log(path: Path, noted: int | None) -> tuple[Manifest, tuple[AuditRow, ...]] | None:
+    of = statements()
+    with _looked_into(path) as connection:
+        if connection is None or _check_format(path, connection) != FORMAT:
+            return None
+        connection.execute("begin")
+        generation, content, code, *end = connection.execute(of["manifest"]).fetchone()
+        asked = ("audit_rows", ()) if noted is None else ("audit_tail", (noted,))
+        rows = connection.execute(of[asked[0]], asked[1]).fetchall()
+    return Manifest(generation, content, code, AuditHead(*end)), tuple(AuditRow(*row) for row in rows)
+
+
+@contextmanager
+def _looked_into(path: Path) -> Iterator[sqlite3.Connection | None]:
+    """A connection that only reads; None where nothing lies in the file yet."""
     size = path.stat().st_size if path.exists() else 0
     if not size:
-        return None
+        yield None
+        return
     if size < _SMALLEST:
         raise StoreFormatError(f"{path} cannot be read as a vault: it is no database")
     wal = path.with_name(path.name + "-wal")
@@ -71,11 +108,8 @@ def _read_head(path: Path) -> Head | None:
     url = f"file:{quote(str(path))}?mode=ro{'&immutable=1' if lonely else ''}"
     connection = sqlite3.connect(url, uri=True, isolation_level=None, timeout=_BUSY)
     try:
-        if not connection.execute("select count(*) from sqlite_master").fetchone()[0]:
-            return None
-        found = _check_format(path, connection)
-        row = connection.execute(statements()["head" if found == FORMAT else "head_of_format_1"]).fetchone()
-        return Head(*row) if row else None
+        is_empty = not connection.execute("select count(*) from sqlite_master").fetchone()[0]
+        yield None if is_empty else connection
     except sqlite3.DatabaseError as error:
         raise StoreFormatError(f"{path} cannot be read as a vault: {error}") from None
     finally:

@@ -163,6 +163,12 @@ class SqliteRows:
             rows = await self._all(statements()["audit_rows"])
             return await self._manifest(), tuple(AuditRow(*row) for row in rows)
 
+    async def audit_tail(self, noted: int) -> tuple[Manifest, tuple[AuditRow, ...]]:
+        """See `VaultRows`."""
+        async with self._alone(), self._transaction("begin"):
+            rows = await self._all(statements()["audit_tail"], noted)
+            return await self._manifest(), tuple(AuditRow(*row) for row in rows)
+
     async def erase(self) -> bool:
         """See `VaultRows`."""
         async with self._alone():

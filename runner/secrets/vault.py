@@ -126,6 +126,26 @@ class Vault(Reading):
         at = self._clock.wall()
         await self._change(lambda snapshot: self._opener.audited(snapshot, *entries, at=at), frozenset())
 
+    async def shown_audit_key(self, key: VerificationKey, *, by: str = "") -> None:
+        """Write down that somebody saw `key`: nobody can see it again. Raises VaultTamperedError, SecretError."""
+        await self.audit(AuditEntry("audit_key", "", by, {"first": key.first}))
+
+    async def new_audit_key(self, *, by: str = "") -> VerificationKey:
+        """
+        A fresh key for the audit log from its next row on, to be shown this once; that it was begun is the last row
+        under the key before. Raises VaultTamperedError, SecretError.
+        """
+        made: list[VerificationKey] = []
+        at = self._clock.wall()
+
+        def decide(snapshot: Snapshot) -> Change:
+            change, key = self._opener.rekeyed(snapshot, by=by, at=at)
+            made[:] = [key]
+            return change
+
+        await self._change(decide, frozenset())
+        return made[0]
+
     async def set(
         self,
         name: str,

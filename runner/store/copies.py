@@ -19,15 +19,20 @@ import anyio.to_thread
 from runner.clock import Clock
 from runner.errors import StoreError, StoreFormatError
 from runner.events import Ended, Failure, encode
+from runner.marks import VaultMark
 from runner.ports import Append, RunChange
 from runner.store.files import private
 from runner.store.sqlite import open_store
 from runner.store.statements import load
+from runner.store.vault_notes import put
 
 BOOT_GAP: Final = 1000
 """Boots that a lost store may have seen after its backup was made: so many are passed over."""
 
 _BUSY: Final = 5.0
+
+_MARKED: Final = 5
+"""The format of stores from which on they hold how far the vault was seen."""
 
 
 def copy(source: Path, target: Path) -> int:
@@ -91,6 +96,22 @@ async def hold(path: Path, clock: Clock, *, seen: int, made_at: str, resume: boo
     at = None if resume else clock.wall()
     await anyio.to_thread.run_sync(_stand_for, path, seen, at)
     return cancelled
+
+
+def note(path: Path, mark: VaultMark) -> None:
+    """
+    Note in the store at `path`, where there is one, how the vault stands that is restored beside it.
+
+    One of an older format has no place for it, and nothing in it that a start would compare. Raises StoreError.
+    """
+    if not path.exists():
+        return
+    try:
+        with closing(sqlite3.connect(path, timeout=_BUSY, isolation_level=None)) as connection:
+            if connection.execute(load("opening")["format"]).fetchone()[1] >= _MARKED:
+                put(connection, mark)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} cannot be written: {error}") from None
 
 
 def _unfinished(path: Path) -> list[tuple[str, int]]:

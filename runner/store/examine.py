@@ -15,6 +15,7 @@ import msgspec
 
 from runner.definitions.model import Workflow
 from runner.errors import StoreError, StoreFormatError
+from runner.marks import VaultMark
 from runner.ports import JournalRow
 from runner.store.journal import journal_row
 from runner.store.statements import load
@@ -75,6 +76,14 @@ class Examination:
         """When the store was written to last, in wall seconds."""
         newest: float | None = self._connection.execute(self._sql["newest"]).fetchone()[0]
         return newest
+
+    def vault_mark(self) -> VaultMark | None:
+        """How far the vault was seen; None where nothing was noted, or the store is of an older format."""
+        try:
+            row = self._connection.execute(load("vault_notes")["read"]).fetchone()
+        except sqlite3.OperationalError:
+            return None
+        return None if row[0] is None else VaultMark(*row)
 
 
 def open_examination(path: Path) -> "closing[sqlite3.Connection]":

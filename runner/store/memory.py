@@ -35,6 +35,7 @@ from runner.store.fence import after_refused
 from runner.store.journal import journal_row, last_output, latest_end
 from runner.store.memory_firings import MemoryFirings
 from runner.store.memory_retention import forget, sweep
+from runner.store.memory_vault_notes import MemoryVaultNotes
 from runner.store.pending import Pending
 from runner.store.tables import Tables
 
@@ -54,6 +55,7 @@ class MemoryStore:
         self._waiting: deque[tuple[Callable[[], Any], Pending[Any], bool]] = deque()
         self._refused: set[str] = set()
         self.firings = MemoryFirings(self.tables.firings, self._job, self._clock)
+        self.vault_notes = MemoryVaultNotes(self.tables, self._job)
 
     # ------------------------------------------------------------------------------------- what a test does to a disk
 

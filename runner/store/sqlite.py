@@ -50,6 +50,7 @@ from runner.store.retention import Retention
 from runner.store.sqlite_firings import SqliteFirings
 from runner.store.starts import SqliteStarts
 from runner.store.statements import load, migrations, split
+from runner.store.vault_notes import SqliteVaultNotes
 from runner.store.writer import Writer
 
 BUSY_SECONDS: Final = 5.0
@@ -84,6 +85,7 @@ class SqliteStore:
         self._path = opened.path
         self._writer = writer
         self.starts = SqliteStarts(writer)
+        self.vault_notes = SqliteVaultNotes(writer)
         self._lookups = lookups
         self._reads = reads
         self._admissions = admissions

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from runner.events import Parent
+from runner.marks import VaultMark
 from runner.ports import (
     Admission,
     Admitted,
@@ -64,6 +65,7 @@ class Tables:
         self.last: dict[str, str] = {}
         self.failures: defaultdict[str, int] = defaultdict(int)
         self.firings = FiringTables()
+        self.vault_mark: VaultMark | None = None
 
     # ------------------------------------------------------------------------------------------------------- appends
 

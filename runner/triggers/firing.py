@@ -49,6 +49,7 @@ class Computed:
 
     def __init__(self, workflow: Workflow, trigger: Trigger) -> None:
         self.workflow = workflow.name
+        self._revision = workflow.revision
         config = trigger.config
         self._variables: dict[str, Piece] = {}
         for name, value in workflow.vars.items():
@@ -70,7 +71,8 @@ class Computed:
     async def scope(self, piece: Piece, value: Labelled, services: TriggerServices) -> AdmissionScope:
         """What `piece` sees. Raises SecretError, StoreError."""
         names = piece.names
-        found = await services.resolver.resolve(names.secrets, names.env, self.workflow) if names else {}
+        resolve = services.resolver.resolve
+        found = await resolve(names.secrets, names.env, self.workflow, self._revision) if names else {}
         roots = {"trigger": value}
         if piece.uses_last:
             last = await last_value(await services.store.last(self.workflow), services.store, services.sealer)

@@ -48,7 +48,7 @@ class TestVerificationKey:
         assert [len(each) for each in shown] == [1, 1]
         assert not [data for data in files if shown[0][0].encode() in data]
         assert [each.returncode for each in said] == [0, 1]
-        assert said[0].stdout.startswith("the audit log is whole: 1 rows, 1 MACs\nhead 1:")
+        assert said[0].stdout.startswith("the audit log is whole: 2 rows, 2 MACs\nhead 2:")
         assert said[1].stdout.startswith("audit log: row 1 was not written by the vault\n")
 
 
@@ -64,8 +64,8 @@ class TestRotateMasterKey:
         assert not key_in(installation, "master_key_previous")
         assert (installation.folder / "config.toml").stat().st_mode & 0o777 == 0o600
         rows = installation.run("secrets", "audit", "--json", check=True).stdout.splitlines()
-        assert [json.loads(row)["action"] for row in rows] == ["make", "set", "rotate"]
-        assert b"the audit log is whole: 3 rows" in installation.run("secrets", "audit", "--verify", check=True).stdout
+        assert [json.loads(row)["action"] for row in rows] == ["make", "audit_key", "set", "rotate"]
+        assert b"the audit log is whole: 4 rows" in installation.run("secrets", "audit", "--verify", check=True).stdout
         assert old.encode() not in installation.said
         assert key_in(installation).encode() not in installation.said
 

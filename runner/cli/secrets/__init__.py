@@ -25,6 +25,7 @@ _COMMANDS = {
         "runner.cli.secrets.rotating:rotate_master_key",
         "Put the whole vault under another master key.",
     ),
+    "accept": ("runner.cli.secrets.accepting:accept_command", "Go on with a vault that was exchanged or changed."),
     "audit": ("runner.cli.secrets.auditing:audit", "Show what was done to the vault, and check that the log is whole."),
 }
 

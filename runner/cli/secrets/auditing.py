@@ -2,6 +2,7 @@
 `runner secrets audit`: what was done to the vault, and whether the log of it is whole.
 
     audit             the rows, the newest last
+    audit --new-key   another verification key, shown this once
     audit --verify    digests against the vault's manifest; with --key-file the MACs, with --head a noted row
 """
 
@@ -13,7 +14,7 @@ import msgspec
 
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import compact, json_lines, table, when
-from runner.cli.secrets.opening import with_vault
+from runner.cli.secrets.opening import who, with_vault
 from runner.clock import iso
 from runner.errors import UsageError
 from runner.secrets.audit import AuditAction, Mark, VerificationKey, read_mark, read_verification_key
@@ -21,6 +22,7 @@ from runner.secrets.audit_check import AuditReport
 from runner.secrets.files import read_regular
 from runner.secrets.rows import AuditRow
 from runner.secrets.vault import Vault
+from runner.settings import Settings
 
 _MOST: Final = 4096
 _BROKEN: Final = 1
@@ -30,6 +32,7 @@ _BROKEN: Final = 1
 @click.option("--verify", is_flag=True, help="Check the log instead of listing it; exit status 1 where it was changed.")
 @click.option("--head", metavar="SEQ:MAC", help="With --verify: a head that was noted earlier has to be in the log.")
 @click.option("--key-file", type=click.Path(path_type=Path), metavar="F", help="With --verify: the verification key.")
+@click.option("--new-key", is_flag=True, help="Begin another verification key, and show it this once.")
 @click.option("--secret", "subject", metavar="NAME", help="Only what was done to this secret.")
 @click.option(
     "--action", type=click.Choice(get_args(AuditAction)), metavar="A", help="Only this, say delete or rotate."
@@ -42,6 +45,7 @@ def audit(
     verify: bool,
     head: str | None,
     key_file: Path | None,
+    new_key: bool,
     subject: str | None,
     action: str | None,
     limit: int,
@@ -52,11 +56,16 @@ def audit(
     Show what was done to the vault: who, when, what, never a value.
 
     With --verify the log is checked: every row against the next, the last one against the vault's manifest. The key
-    that `runner init` showed also finds what somebody who has the master key changed; keep it somewhere else.
+    that `runner init` showed also finds what somebody who has the master key changed; keep it somewhere else. Where it
+    was lost, --new-key begins another one for all rows from then on.
     """
+    if new_key and (verify or subject or action):
+        raise UsageError("--new-key: expected no --verify, --secret or --action beside it")
     if (head or key_file) and not verify:
         raise UsageError("--head and --key-file: expected --verify beside them")
     settings = load_settings(config).settings
+    if new_key:
+        return _show_new(settings, as_json=as_json)
     if verify:
         mark = read_mark(head) if head else None
         key = _key(key_file) if key_file else None
@@ -70,23 +79,50 @@ def audit(
     return 0
 
 
-def _verified(settings: Any, key: VerificationKey | None, mark: Mark | None) -> AuditReport:
+def _verified(settings: Settings, key: VerificationKey | None, mark: Mark | None) -> AuditReport:
     async def work(vault: Vault) -> AuditReport:
         return await vault.check_audit(key=key, mark=mark)
 
     return with_vault(settings, work)
 
 
+def _show_new(settings: Settings, *, as_json: bool) -> int:
+    async def work(vault: Vault) -> VerificationKey:
+        return await vault.new_audit_key(by=who())
+
+    key = with_vault(settings, work)
+    if as_json:
+        json_lines([{"key": key.text(), "first": key.first}])
+    else:
+        click.echo(
+            f"The key that verifies the audit log from row {key.first} on, shown this once; keep it on another machine:"
+            f"\n  {key.text()}"
+        )
+    return 0
+
+
 def _told(report: AuditReport, *, has_key: bool, as_json: bool) -> int:
     if as_json:
         findings = [finding._asdict() for finding in report.findings]
-        json_lines([{"rows": report.rows, "macs": report.macs, "head": str(report.head), "findings": findings}])
+        json_lines(
+            [
+                {
+                    "rows": report.rows,
+                    "macs": report.macs,
+                    "head": str(report.head),
+                    "findings": findings,
+                    "until": report.until,
+                }
+            ]
+        )
     else:
         for finding in report.findings:
             click.echo(f"audit log: {finding.message}")
         if not report.findings:
             checked = f", {report.macs} MACs" if has_key else "; without the verification key no MAC was checked"
             click.echo(f"the audit log is whole: {report.rows} rows{checked}")
+        if report.until is not None:
+            click.echo(f"the rows from {report.until + 1} on are under a later verification key")
         click.echo(f"head {report.head}")
     return _BROKEN if report.findings else 0
 

@@ -93,4 +93,5 @@ async def open_own_vault(settings: Settings) -> AsyncIterator[Vault | None]:
             click.echo(
                 f"The key that verifies the audit log, shown this once: {vault.verification_key.text()}", err=True
             )
+            await vault.shown_audit_key(vault.verification_key, by=who())
         yield vault

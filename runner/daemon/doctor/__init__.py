@@ -6,6 +6,7 @@
     finding       what a check says, and what it is given
     installation  settings, key, files and their modes, disk, file system
     machine       clock, open files, ports, control socket
+    auditing      the vault's audit log: its end, its verification key, every row (`--deep`)
     stores        integrity of both databases, every journal folded again (`--deep`), workflow files
 
 A check is one async function over a `Patient`; it reads, changes nothing, and works with a daemon running and without.
@@ -15,7 +16,7 @@ The command line and the dashboard's Health page show what they find.
 from collections.abc import AsyncIterator
 from typing import Final
 
-from runner.daemon.doctor import installation, machine, stores
+from runner.daemon.doctor import auditing, installation, machine, stores
 from runner.daemon.doctor.finding import Check, Finding, Patient
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -30,10 +31,11 @@ CHECKS: Final[tuple[Check, ...]] = (
     machine.daemon,
     machine.ports,
     stores.vault,
+    auditing.audit,
     stores.runs,
     stores.workflows,
 )
-DEEP: Final[tuple[Check, ...]] = (stores.journals,)
+DEEP: Final[tuple[Check, ...]] = (auditing.audit_rows, stores.journals)
 
 
 async def examine(patient: Patient, *, deep: bool = False) -> AsyncIterator[Finding]:

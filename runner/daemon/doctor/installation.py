@@ -25,6 +25,7 @@ from runner.secrets.head import open_head
 from runner.secrets.keys import parse
 from runner.secrets.master_key import read_master_key
 from runner.secrets.sqlite_file import read_head
+from runner.settings import Loaded
 from runner.store.files import refuse_network, sizes
 
 _LEAST: Final = 100_000_000
@@ -65,10 +66,9 @@ async def key(patient: Patient) -> AsyncIterator[Finding]:
 async def key_place(patient: Patient) -> AsyncIterator[Finding]:
     """Whether whoever gets the databases, or the repository, gets the key along with them."""
     loaded = patient.loaded
-    file, data = loaded.settings.dashboard.master_key_file, loaded.settings.sqlite.path.parent
-    in_config = loaded.path if loaded.origins.get("dashboard.master_key") == str(loaded.path) else None
+    data = loaded.settings.sqlite.path.parent
     is_right = True
-    for path in filter(None, (file, in_config)):
+    for path in _key_files(loaded):
         if path.resolve().is_relative_to(data.resolve()):
             is_right = False
             cure = f"move {path} out of {data}"
@@ -86,7 +86,8 @@ async def key_place(patient: Patient) -> AsyncIterator[Finding]:
 async def files(patient: Patient) -> AsyncIterator[Finding]:
     """Modes and owners of everything that only the daemon's user should read."""
     of = patient.loaded.settings.sqlite
-    found = [complaint for path in (of.path, of.runs_path, of.key_path) for complaint in complaints(path)]
+    keys = _key_files(patient.loaded)
+    found = [complaint for path in (of.path, of.runs_path, of.key_path, *keys) for complaint in complaints(path)]
     for complaint in dict.fromkeys(found):
         yield Finding("files", "warning", *complaint.rsplit(": ", 1))
     owner = await anyio.to_thread.run_sync(_owner, of.path.parent)
@@ -132,14 +133,30 @@ async def disk(patient: Patient) -> AsyncIterator[Finding]:
         yield Finding("disk", "ok", said)
 
 
+def _key_files(loaded: Loaded) -> list[Path]:
+    """Where the master key stands in a file: its own, or the configuration."""
+    in_config = loaded.path if loaded.origins.get("dashboard.master_key") == str(loaded.path) else None
+    return [path for path in (loaded.settings.dashboard.master_key_file, in_config) if path is not None]
+
+
 def _owner(path: Path) -> int:
     return path.stat().st_uid if path.exists() else os.geteuid()
 
 
+def _is_in_repository(path: Path) -> bool:
+    return any((folder / ".git").exists() for folder in path.absolute().parents)
+
+
 async def _is_in_git(path: Path) -> bool:
-    command = ["git", "-C", str(path.parent), "ls-files", "--error-unmatch", path.name]
+    """Asked of git alone where there is a repository; none of its hooks runs, and it is given no variable of ours."""
+    if not _is_in_repository(path):
+        return False
+    git = ["git", "-C", str(path.parent), "-c", "core.fsmonitor=false"]
+    environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     try:
-        done = await anyio.run_process(command, stdout=DEVNULL, stderr=DEVNULL, check=False)
+        done = await anyio.run_process(
+            [*git, "ls-files", "--error-unmatch", path.name], stdout=DEVNULL, stderr=DEVNULL, check=False, env=environ
+        )
     except OSError:
         return False
     return done.returncode == 0

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from runner.errors import PermanentError
-from runner.executors.bound import Bound, first, refusal
+from runner.executors.bound import Bound, Refusal, refusal, refused_for
 from runner.executors.http.outgoing import Outgoing
 from runner.executors.http.target import TargetError, parse
 from runner.executors.http.transport import Route
@@ -31,34 +31,40 @@ class Departing(Protocol):
     def sending(self, names: Names, to: Origin) -> None:
         """What was let go."""
 
+    def refused(self, secret: str, to: str) -> None:
+        """What was not."""
+
 
 async def check(request: Outgoing, route: Route, call: Departing) -> None:
     """Raises PermanentError (`refused`), which names the secret and the origin, or the part of the route."""
     bound = await call.bound(request.names, _sent(request))
-    why = _problem(request, route, bound) if bound else None
-    if why is None and route.proxy is not None:
-        why = await _problem_of_proxy(route, call)
-    if why is not None:
-        raise PermanentError(f"{request.name}: {why}", kind="refused", effect=request.before)
+    found = _problem(request, route, bound) if bound else None
+    if found is None and route.proxy is not None:
+        found = await _problem_of_proxy(route, call)
+    if found is not None:
+        call.refused(found.secret, found.to)
+        raise PermanentError(f"{request.name}: {found.why}", kind="refused", effect=request.before)
     if names := request.names.union(bound):
         call.sending(names, request.target.origin)
 
 
-def _problem(request: Outgoing, route: Route, bound: Bound) -> str | None:
+def _problem(request: Outgoing, route: Route, bound: Bound) -> Refusal | None:
     named, origin = request.names, request.target.origin
     shown = str(origin) if request.peer == request.target.authority else request.peer
-    if why := refusal(bound, named, origin, shown):
-        return why
-    if route.proxy is not None and (why := refusal(bound, named, route.proxy.origin, "its proxy")):
-        return why
+    if found := refusal(bound, named, origin, shown):
+        return found
+    if route.proxy is not None and (found := refusal(bound, named, route.proxy.origin, "its proxy")):
+        return found
     if origin.scheme == "https" and route.tls.verify_mode is ssl.CERT_NONE:
-        return f"{first(bound, named)} has allowed_hosts, which nobody can know of a server under `verify: false`"
+        reason = "has allowed_hosts, which nobody can know of a server under `verify: false`"
+        return refused_for(reason, bound, named, shown)
     if any(_names_another(value, request) for name, value in request.headers if name.lower() == "host"):
-        return f"{first(bound, named)} has allowed_hosts, and the header Host names another than the url"
+        reason = "has allowed_hosts, and the header Host names another than the url"
+        return refused_for(reason, bound, named, shown)
     return None
 
 
-async def _problem_of_proxy(route: Route, call: Departing) -> str | None:
+async def _problem_of_proxy(route: Route, call: Departing) -> Refusal | None:
     """The proxy's own credentials are sent to the proxy."""
     assert route.proxy is not None
     credentials = (route.proxy_authorization or "").encode()

@@ -99,6 +99,7 @@ class _Quiet:
     def __init__(self, call: Call) -> None:
         self.bound = call.bound
         self.sending = call.sending
+        self.refused = call.refused
 
     def leaving(self) -> None:
         """Nothing to tell."""

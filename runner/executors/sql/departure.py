@@ -31,8 +31,9 @@ async def check(target: Target, config: SqlConfig, queries: Sequence[Query], cal
     places = list(_places(target))
     for place in places if bound else ():
         shown = "the host of the connection string" if hidden or place is None else str(place)
-        if why := refusal(bound, names, place, shown):
-            raise PermanentError(f"{target.name}: {why}", kind="refused")
+        if found := refusal(bound, names, place, shown):
+            call.refused(found.secret, found.to)
+            raise PermanentError(f"{target.name}: {found.why}", kind="refused")
     for place in places if names or bound else ():
         if place is not None:
             call.sending(names.union(bound), place)

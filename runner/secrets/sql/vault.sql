@@ -99,6 +99,11 @@ insert into audit (sequence, at, actor, action, subject, details, digest, mac) v
 -- The audit log.
 select sequence, at, actor, action, subject, details, digest, mac from audit order by sequence;
 
+-- name: audit_tail
+-- Its last two rows, and one that was noted.
+select sequence, at, actor, action, subject, details, digest, mac from audit
+where sequence >= (select max(sequence) - 1 from audit) or sequence = ? order by sequence;
+
 -- name: put_manifest
 -- The last step of every change.
 update manifest

@@ -11,6 +11,7 @@ from runner.secrets.content import NOTHING, SecretInfo, VersionInfo
 from runner.secrets.destinations import Destinations
 from runner.secrets.policy import Policy
 from runner.secrets.seen import Sightings
+from runner.secrets.use_log import UseLog
 
 CANARY = "Canary-7f3a9b/Secret+value"
 
@@ -43,4 +44,4 @@ class Held:
 
 def destinations(bindings: Bindings, seen: Sightings | None = None) -> Destinations:
     """What the engine asks, over these secrets."""
-    return Destinations(Held(bindings), seen or Sightings(SystemClock()))
+    return Destinations(Held(bindings), seen or Sightings(SystemClock()), UseLog(None, SystemClock()))

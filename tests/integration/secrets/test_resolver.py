@@ -16,6 +16,7 @@ from runner.secrets.masking import Masking
 from runner.secrets.resolver import Resolver
 from runner.secrets.seen import Sightings
 from runner.secrets.sources import Sources
+from runner.secrets.use_log import UseLog
 from runner.secrets.vault import Vault, open_vault
 
 NONE: frozenset[str] = frozenset()
@@ -28,9 +29,10 @@ class Pieces:
     def __init__(self, vault: Vault | None, environ: dict[str, str]) -> None:
         environment = Environment(environ, **RULES)
         self.redactor = Redactor()
+        self.log = UseLog(vault, SystemClock())
         self.masking = Masking(self.redactor, vault, environment)
         self.resolver: EngineResolver = Resolver(
-            Sources(vault, ()), environment, self.masking, Sightings(SystemClock())
+            Sources(vault, ()), environment, self.masking, Sightings(SystemClock()), self.log
         )
 
     async def resolve(self, secrets: set[str], env: set[str]) -> dict[tuple[str, str], Labelled]:

@@ -32,12 +32,14 @@ class FakeResolver:
         self.values |= {("env", name): value for name, value in (env or {}).items()}
         self.asked: list[str] = []
         self.workflows: set[str] = set()
+        self.revisions: set[str] = set()
 
     async def resolve(
-        self, secrets: frozenset[str], env: frozenset[str], workflow: str
+        self, secrets: frozenset[str], env: frozenset[str], workflow: str, revision: str = ""
     ) -> Mapping[tuple[str, str], Labelled]:
         found = {}
         self.workflows.add(workflow)
+        self.revisions.add(revision)
         for root, name in [("secret", name) for name in sorted(secrets)] + [("env", name) for name in sorted(env)]:
             self.asked.append(name)
             if (root, name) not in self.values:

@@ -57,6 +57,10 @@ class FakeCall:
         """Remembered."""
         self.destinations.sent(names, to)
 
+    def refused(self, secret: str, to: str) -> None:
+        """Remembered."""
+        self.destinations.refused(secret, to, self.workflow)
+
     def idempotency_key(self, page: int = 0) -> str:
         """The same for the same page."""
         return f"{page:032x}"

@@ -54,6 +54,10 @@ class FakeCall:
         """Remembered."""
         self.destinations.sent(names, to)
 
+    def refused(self, secret: str, to: str) -> None:
+        """Remembered."""
+        self.destinations.refused(secret, to, self.workflow)
+
     def leaving(self) -> None:
         self.left += 1
 
