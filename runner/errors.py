@@ -192,7 +192,8 @@ class AccessError(RunnerError):
 class RefusedError(RunnerError):
     """
     A run was not accepted. `reason` is one of `inputs`, `full`, `unknown`, `paused`, `draining`, `degraded`, `skip`,
-    `too_large`, `ended`, `live`, `gone`, `rerun`.
+    `too_large`, `ended`, `live`, `gone`, `rerun`; of an answer to a callback also `answered`, `expired`, `ambiguous`,
+    `busy`.
 
     `errors` holds one `{path, message}` for each input that does not fit.
     """

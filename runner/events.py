@@ -145,7 +145,12 @@ class Settled(Event, frozen=True, tag="settled"):
 
 
 class Parked(Event, frozen=True, tag="parked"):
-    """An action waits without holding anything: until a time, for a child run or for a callback."""
+    """
+    An action waits without holding anything: until a time, for a child run or for a callback.
+
+    `callback` is the generation whose address is meant. With `answer` nothing begins to wait: that is what somebody
+    answered, `by` whatever way, which may be before the action waits.
+    """
 
     at: float
     place: str
@@ -153,6 +158,7 @@ class Parked(Event, frozen=True, tag="parked"):
     child: str | None = None
     callback: str | None = None
     answer: Stored | None = None
+    by: str = ""
 
 
 class Cancelling(Event, frozen=True, tag="cancelling"):

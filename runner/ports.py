@@ -183,8 +183,11 @@ class Runs(Protocol):
     async def due(self, before: float, most: int) -> Sequence[Due]:
         """Parked places whose `due` is not after `before`, earliest first."""
 
-    async def waiting_for(self, *, child: str | None = None, callback: str | None = None) -> Sequence[Due]:
-        """Parked places that wait for this child run or this callback."""
+    async def waiting_for(self, child: str) -> Sequence[Due]:
+        """Parked places that wait for the end of this run."""
+
+    async def asking(self, most: int) -> Sequence[Due]:
+        """Up to `most` parked places that wait for an answer, those of the oldest runs first."""
 
     async def counts(self) -> Mapping[str, int]:
         """Runs by state."""
@@ -245,7 +248,6 @@ class Store(Journal, Runs, Upkeep, Protocol):
 
     boot: int
     """The fencing token of this opening: grows by one each time."""
-
     restored_at: float | None
 
     @property

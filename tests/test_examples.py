@@ -21,6 +21,7 @@ from runner.clock import SystemClock
 from runner.definitions.load import load_text
 from runner.definitions.model import Workflow
 from runner.engine.admission import Admissions, Submission
+from runner.engine.callbacks import Addresses
 from runner.engine.dispatcher import Dispatcher, open_dispatcher
 from runner.engine.limits import EngineLimits
 from runner.engine.services import Services
@@ -32,7 +33,7 @@ from runner.store.memory import MemoryStore
 from runner.testing import FakeDestinations
 from tests.conftest import OpenServer
 from tests.services.http_server import HttpServer
-from tests.unit.engine.harness import Callbacks, Events, FakeResolver, FakeSealer
+from tests.unit.engine.harness import Events, FakeResolver, FakeSealer
 
 EXAMPLES = Path(__file__).parents[1] / "workflows"
 
@@ -91,7 +92,7 @@ async def house(http_server: OpenServer, tmp_path: Path, monkeypatch: pytest.Mon
             sealer=FakeSealer(),
             redactor=Redactor(),
             sink=Events(),
-            callbacks=Callbacks(),
+            callbacks=Addresses("http://runner.test", FakeSealer()),
             types=types,
             executors=executors,
             limits=EngineLimits(),

@@ -70,7 +70,9 @@ class Plain:
     def event(self, event: AnyEvent) -> None:
         """A line where a person would want one."""
         self._timeline.apply(event)
-        if isinstance(event, Started | Finished | Settled | Expanded | Parked):
+        if isinstance(event, Parked) and event.answer is not None:
+            click.echo(f"{event.place}: answered")
+        elif isinstance(event, Started | Finished | Settled | Expanded | Parked):
             line = self._timeline.lines[event.place]
             text = self._text(event, line)
             if text is not None and not (line.is_item and line.state != "failed"):

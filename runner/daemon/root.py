@@ -22,6 +22,7 @@ from runner.daemon.folders import check_writable
 from runner.daemon.kept import kept_path
 from runner.daemon.sink import Sink
 from runner.engine.admission import Admissions
+from runner.engine.callbacks import Addresses
 from runner.engine.dispatcher import Dispatcher, open_dispatcher
 from runner.engine.limits import EngineLimits
 from runner.engine.services import Services
@@ -65,18 +66,6 @@ class Engine(NamedTuple):
     news: News
     running: Running
     sink: Sink
-
-
-class Addresses:
-    """`$run.callback.ID`: where an answer to a waiting action is given."""
-
-    def __init__(self, base: str, sealer: Sealer) -> None:
-        self._base = base
-        self._sealer = sealer
-
-    def address(self, run: str, place: str) -> str:
-        """Unguessable, the same each time it is asked."""
-        return f"{self._base}/callback/{self._sealer.idempotency_key('callback', run, place)}"
 
 
 @asynccontextmanager
@@ -252,5 +241,8 @@ def _resolved(folders: Sequence[Path]) -> list[str]:
 
 
 def _base(settings: Settings, ports: Sequence[int]) -> str:
-    port = ports[0] if ports else settings.server.port
-    return settings.dashboard.public_url.rstrip("/") or f"http://127.0.0.1:{port}"
+    """Where callbacks are answered: what people reach this machine's port by, where they say so."""
+    server = settings.server
+    host = "127.0.0.1" if server.host in {"0.0.0.0", "::", ""} else server.host  # noqa: S104  compared, not bound
+    named = f"[{host}]" if ":" in host else host
+    return server.public_url.rstrip("/") or f"http://{named}:{ports[0] if ports else server.port}"

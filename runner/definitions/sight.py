@@ -134,6 +134,15 @@ class Sight(msgspec.Struct, frozen=True):
             near = suggestion(str(path[1]), waiting) if len(path) > 1 else ""
             known = ", ".join(sorted(waiting)) or "none"
             return f"$run.callback needs the id of a wait with a callback{near} (known: {known})"
+        return self._of_items(str(path[1]))
+
+    def _of_items(self, name: str) -> str | None:
+        """Whether a callback is asked once an item, seen from outside of the items."""
+        if self.names.actions[name].loops:
+            return f"each item of {name} has an address of its own: loop over a group of {name} and of what sends it"
+        outer = [group for group in self.names.holders[name] if group not in self.holders]
+        if looping := next((group for group in outer if self.names.actions[group].loops), None):
+            return f"each item of {looping} has an address of its own: only what is inside of {looping} can send it"
         return None
 
     def _action(self, name: str, rest: tuple[str | int, ...]) -> str | None:

@@ -8,15 +8,17 @@ for the next action. `runner.engine.attempt` and `runner.engine.flow` are the ca
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
+from runner.engine.callbacks import Addresses, address_value
 from runner.engine.facts import error_fields, fixed_values, run_field
 from runner.engine.limits import EngineLimits
 from runner.engine.plan import NO_NAMES, Names, Piece
 from runner.engine.recorder import Recorder
 from runner.engine.state import Body, Node, Run
 from runner.errors import SecretGoneError
+from runner.events import Stored
 from runner.expressions.labels import ABSENT, NO_LABELS, Absent, Labelled, Path, below
 from runner.ports import Redactor
 
@@ -43,13 +45,6 @@ class RunRedactor(Redactor, Protocol):
         """From now on mask the labelled parts of this value wherever they appear."""
 
 
-class Callbacks(Protocol):
-    """Makes the addresses that `$run.callback.ID` means."""
-
-    def address(self, run: str, place: str) -> str:
-        """Unguessable, the same each time it is asked."""
-
-
 class Context:
     """The values of one run: inputs, trigger, what its actions got."""
 
@@ -60,7 +55,7 @@ class Context:
         *,
         redactor: RunRedactor,
         resolver: Resolver,
-        callbacks: Callbacks,
+        callbacks: Addresses,
         limits: EngineLimits,
     ) -> None:
         self.run = run
@@ -87,13 +82,14 @@ class Context:
             else:
                 self.mask_from_now(value)
         for node in self.run.nodes.values():
-            await self._mask_again(node)
+            expanded = [node.items.event.items] if node.items is not None else []
+            await self._mask_again((node.value, *expanded, *node.pages))
+        await self._mask_again([event.answer for event in self.run.answers.values()])
 
-    async def _mask_again(self, node: Node) -> None:
+    async def _mask_again(self, values: Iterable[Stored | None]) -> None:
         """Know what was secret in the values that an earlier process journaled, before anything new is written."""
-        expanded = [node.items.event.items] if node.items is not None else []
-        for stored in (*([node.value] if node.value is not None else []), *expanded, *node.pages):
-            if stored.labels:
+        for stored in values:
+            if stored is not None and stored.labels:
                 try:
                     self.mask_from_now(await self._recorder.load(stored))
                 except SecretGoneError:
@@ -176,11 +172,11 @@ class Context:
             raise self._gone[root]
         return self._fixed.get(root, ABSENT)
 
-    def run_fields(self, path: Path) -> Labelled | Absent:
-        """What `$run.NAME` is."""
+    def run_fields(self, path: Path, body: Body) -> Labelled | Absent:
+        """What `$run.NAME` is, seen from `body`."""
         name = path[0] if path else ""
         if name == "callback" and len(path) > 1:
-            return Labelled(self._callbacks.address(self.run.id, str(path[1])))
+            return address_value(self._callbacks, self.run, body, str(path[1]))
         return run_field(self.run, str(name))
 
 
@@ -219,7 +215,7 @@ class RunScope:
         if root == "vars":
             return self._variable(path)
         if root == "run":
-            return self._context.run_fields(path), min(len(path), 2 if path[:1] == ("callback",) else 1)
+            return self._context.run_fields(path, self._body), min(len(path), 2 if path[:1] == ("callback",) else 1)
         return self._context.fixed(root), 0
 
     def _action(self, path: Path) -> tuple[Labelled | Absent, int]:

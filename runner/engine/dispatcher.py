@@ -16,6 +16,7 @@ import anyio
 import anyio.abc
 
 from runner.engine.admission import Admissions, Submission
+from runner.engine.answers import Answers
 from runner.engine.children import ChildRuns
 from runner.engine.live import LiveRuns
 from runner.engine.loading import Loader
@@ -37,9 +38,10 @@ class Dispatcher:
         children = ChildRuns(services.store, admissions, self.submit, self.cancel)
         self._loader = Loader(services, admissions, children)
         self._tasks = tasks
-        self._runs = LiveRuns(services, admissions, self._loader, tasks)
+        self._runs = LiveRuns(services, self._loader, tasks)
         self._recovery = Recovery(services, self._runs, self._loader, admissions)
         self._reruns = Reruns(services, self._loader)
+        self.answers = Answers(services, self._runs, self._loader)
 
     # ------------------------------------------------------------------------------------------------ runs come in
 

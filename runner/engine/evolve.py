@@ -48,7 +48,7 @@ def evolve(run: Run, event: AnyEvent) -> list[Intent]:
         case Expanded():
             _expanded(run, event, intents)
         case Parked():
-            _parked(run, event, intents)
+            (_parked if event.answer is None else _answered)(run, event, intents)
         case Phase():
             body = _body(run, event.scope)
             body.deadline = event.deadline
@@ -94,6 +94,8 @@ def _finished(run: Run, event: Finished, intents: list[Intent]) -> None:
     if event.attempt != node.attempt or node.state == "pending":
         raise IllegalEventError(f"run {run.id}: attempt {event.attempt} of {event.place} did not begin")
     node.value, node.error = event.value, event.error
+    if node.parked is not None:
+        run.answers.pop(event.place, None)
     if event.retry_at is not None or event.outcome == "succeeded" or (node.plan.continues and not node.halted):
         close_group(run, node)
     elif node.group is not None:
@@ -147,6 +149,14 @@ def _parked(run: Run, event: Parked, intents: list[Intent]) -> None:
     node.state = "waiting"
     node.parked = event
     intents.append(Interrupt(node.place) if node.halted else Await(node.place))
+
+
+def _answered(run: Run, event: Parked, intents: list[Intent]) -> None:
+    run.answers[event.place] = event
+    run.used.add((event.place, event.callback or ""))
+    node = run.nodes.get(event.place)
+    if node is not None and node.parked is not None and not node.halted:
+        intents.append(Await(node.place))
 
 
 def _cancelling(run: Run, event: Cancelling, intents: list[Intent]) -> None:

@@ -201,9 +201,9 @@ class Flow:
             return Parked(now, node.place, until=now + seconds)
         if "until" in config:
             return Parked(now, node.place, until=_instant(config["until"]))
-        token = self._services.sealer.idempotency_key("callback", self._context.run.id, node.place)
         limit = node.plan.action.timeout
-        return Parked(now, node.place, until=now + limit if limit is not None else None, callback=token)
+        until = now + limit if limit is not None else None
+        return Parked(now, node.place, until=until, callback=str(node.generation))
 
     async def _rendered(self, node: Node) -> Labelled:
         piece = node.plan.config

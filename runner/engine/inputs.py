@@ -15,9 +15,10 @@ from runner.errors import RefusedError
 from runner.expressions.labels import NO_LABELS, Labelled, Path
 
 
-def checked_inputs(declared: Mapping[str, Input], given: Labelled, *, what: str) -> Labelled:
+def checked_inputs(declared: Mapping[str, Input], given: Labelled, *, what: str, root: str = "input") -> Labelled:
     """
-    The inputs of a run. `what` names the workflow for the message.
+    The inputs of a run, or the answer to a callback. `what` names the workflow or action for the message, `root` is
+    the word that labels of secret ones begin with.
 
     Raises RefusedError (`inputs`) with one error for each input that is missing, unknown or of another type; no message
     holds a value.
@@ -34,6 +35,6 @@ def checked_inputs(declared: Mapping[str, Input], given: Labelled, *, what: str)
     labels: dict[Path, frozenset[str]] = {path: names for path, names in given.labels.items() if path}
     for name, field in declared.items():
         if field.secret or () in given.labels:
-            own = frozenset({f"input.{name}"}) if field.secret else frozenset[str]()
+            own = frozenset({f"{root}.{name}"}) if field.secret else frozenset[str]()
             labels[name,] = labels.get((name,), frozenset()) | given.labels.get((), frozenset()) | own
     return Labelled(values, labels or NO_LABELS)

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 import anyio
 import anyio.abc
 
-from runner.engine.admission import AcceptedRun, Admissions
+from runner.engine.admission import AcceptedRun
 from runner.engine.deadlines import RUN_PLACE
 from runner.engine.evolve import evolve
 from runner.engine.intents import Intent
@@ -27,8 +27,8 @@ from runner.engine.run import Conductor
 from runner.engine.services import Services
 from runner.engine.state import Run
 from runner.engine.wakeups import Wakeups
-from runner.errors import RunnerError, StoreError, StoreReadError
-from runner.ports import Claimed
+from runner.errors import RunnerError, StoreError
+from runner.ports import Claimed, RunRow
 
 _log = logging.getLogger(__name__)
 
@@ -46,9 +46,8 @@ class LiveRuns:
     `cut_off` are those that an earlier process left in the middle; `held` those that must not be taken up yet.
     """
 
-    def __init__(self, services: Services, admissions: Admissions, loader: Loader, tasks: anyio.abc.TaskGroup) -> None:
+    def __init__(self, services: Services, loader: Loader, tasks: anyio.abc.TaskGroup) -> None:
         self._services = services
-        self._admissions = admissions
         self._loader = loader
         self._tasks = tasks
         self.free = services.limits.max_concurrent_runs
@@ -77,7 +76,7 @@ class LiveRuns:
 
     def tell(self, run: str, order: Order) -> None:
         """Give a run an order; one that lies in the store is taken up for it when there is a slot."""
-        known = self._orders_of(run)
+        known = self._taking.get(run, self.held.get(run))
         if known is not None:
             known.append(order)
         elif run in self.conductors:
@@ -87,7 +86,7 @@ class LiveRuns:
 
     def tell_at_once(self, run: str, order: Order) -> None:
         """The same, whatever room there is: ending a run must not wait for others."""
-        if run in self.conductors or run in self._taking:
+        if self.in_memory(run):
             self.tell(run, order)
             return
         orders = [*self._ready.pop(run, ()), *self.held.pop(run, ()), order]
@@ -108,13 +107,27 @@ class LiveRuns:
 
     def knows(self, run: str) -> bool:
         """Whether the run is in memory, or on its way."""
-        return run in self.conductors or run in self._taking or run in self._ready or run in self.held
+        return self.in_memory(run) or run in self._ready or run in self.held
 
-    def _orders_of(self, run: str) -> list[Order] | None:
-        for waiting in (self._taking, self.held):
-            if run in waiting:
-                return waiting[run]
-        return None
+    def in_memory(self, run: str) -> bool:
+        """Whether the run hears what it is told without a wait for a slot."""
+        return run in self.conductors or run in self._taking
+
+    def borrow(self, row: RunRow, *orders: Order) -> list[Order]:
+        """Keep a run that lies in the store from being taken up; its orders, to which further ones come."""
+        if self.recovering and not row.waiting and not self.knows(row.id):
+            self.cut_off.add(row.id)
+        self._taking[row.id] = gathered = [*self._ready.pop(row.id, ()), *orders]
+        return gathered
+
+    def give_back(self, run: str, *orders: Order) -> None:
+        """The end of a `borrow`: the run goes on when there is a slot, unless it is held."""
+        del self._taking[run]
+        self._drained.set()
+        if run in self.held:
+            self.held[run].extend(orders)
+        else:
+            self.ready(run, *orders)
 
     def start(self, accepted: AcceptedRun) -> None:
         """Begin a run that was just accepted; its slot is taken already."""
@@ -211,7 +224,7 @@ class LiveRuns:
     async def _take_up(self, run: str) -> None:
         """Fold a run that lies in the store and go on with it; the slot is taken already."""
         try:
-            loaded = await self._stored(run)
+            loaded = await self._loader.usable(run) if run not in self.conductors else None
         except RunnerError as error:
             self._leave(run, f"it cannot be read now: {error}")
             return
@@ -229,19 +242,6 @@ class LiveRuns:
         for order in orders:
             loaded.conductor.tell(order)
         await self._go(loaded)
-
-    async def _stored(self, run: str) -> Loaded | None:
-        """The run from its journal; one whose journal cannot be used is ended by that name."""
-        if run in self.conductors:
-            return None
-        try:
-            return await self._loader.stored(run)
-        except StoreReadError:
-            raise
-        except RunnerError as error:
-            _log.error("run %s cannot be taken up and is failed: %s", run, error)
-            await self._admissions.end(run, "unreadable", f"the run's journal cannot be used: {error}")
-            return None
 
     async def _go(
         self, loaded: Loaded, intents: list[Intent] | None = None, accepted: AcceptedRun | None = None

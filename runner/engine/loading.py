@@ -7,6 +7,7 @@ Put a run into memory: fresh from its admission, or folded from its journal.
 memory: a redactor of its own, a recorder that knows its last sequence number, a context.
 """
 
+import logging
 from typing import NamedTuple
 
 from runner.engine.admission import Admissions
@@ -18,8 +19,11 @@ from runner.engine.run import Conductor
 from runner.engine.services import Services
 from runner.engine.state import Run
 from runner.engine.waits import Children
+from runner.errors import RunnerError, StoreReadError
 from runner.events import AnyEvent, Failure, Finished, Recovered
 from runner.ports import RunRow
+
+_log = logging.getLogger(__name__)
 
 
 class Loaded(NamedTuple):
@@ -47,6 +51,21 @@ class Loader:
         if row is None or row.ended_at is not None:
             return None
         return await self.folded(row)
+
+    async def usable(self, run: str) -> Loaded | None:
+        """
+        The same; but a run whose journal cannot be used is ended by that name, and gives None too.
+
+        Raises StoreError where it cannot be read now.
+        """
+        try:
+            return await self.stored(run)
+        except StoreReadError:
+            raise
+        except RunnerError as error:
+            _log.error("run %s cannot be taken up and is failed: %s", run, error)
+            await self._admissions.end(run, "unreadable", f"the run's journal cannot be used: {error}")
+            return None
 
     async def folded(self, row: RunRow, *events: AnyEvent) -> Loaded:
         """The run as its journal has it, and as it is after `events`, which stand in no journal. Raises as `stored`."""

@@ -10,6 +10,7 @@ begins `from`, and what follows it, begin as a new generation; so do `on_failure
 """
 
 from runner.engine.opening import advance, forget
+from runner.engine.places import inner
 from runner.engine.plan import ActionPlan, PhasePlan
 from runner.engine.state import Body, IllegalEventError, Node, Run
 from runner.events import Rerun
@@ -54,6 +55,7 @@ class _Reopening:
     def body(self, body: Body, timeout: float | None) -> None:
         main = body.plan.phases["main"].actions
         for name in [name for name in body.nodes if name not in main]:
+            self._unanswer(inner(body.scope, name))
             forget(self._run, body.nodes.pop(name))
         body.phase = "main"
         body.error, body.failed_action = None, ""
@@ -103,11 +105,19 @@ class _Reopening:
         node.value = node.decoded = node.error = None
 
     def _afresh(self, node: Node, generation: int) -> Node:
+        if generation != node.generation:
+            self._unanswer(node.place)
         forget(self._run, node)
         fresh = Node(node.place, node.plan, node.body, node.owner, node.index)
         fresh.generation = generation
         self._run.nodes[fresh.place] = fresh
         return fresh
+
+    def _unanswer(self, place: str) -> None:
+        """What is asked anew wants an answer of its own."""
+        inside = (f"{place}/", f"{place}[", f"{place}~")
+        for answered in [each for each in self._run.answers if each == place or each.startswith(inside)]:
+            del self._run.answers[answered]
 
 
 def _open_needs(body: Body, plan: ActionPlan) -> int:

@@ -10,13 +10,14 @@ has a slot, and hears from `go` whether the run has ended or lies in the store a
 """
 
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import anyio
 
 from runner.engine.attempt import AttemptCall, cancelled, carry_out
+from runner.engine.callbacks import Asked
 from runner.engine.context import Context
 from runner.engine.deadlines import RUN_PLACE, Deadlines
 from runner.engine.flow import Flow
@@ -125,7 +126,7 @@ class Conductor:
             case Retry(place, at):
                 self._waits.retry(place, at)
             case Await(place):
-                self._waits.wait(self.run.node(place))
+                await self._waits.wait(self.run.node(place))
             case Join(place):
                 stage.apply(self._flow.joined(self.run.node(place)))
             case NextPhase(scope, phase):
@@ -215,6 +216,10 @@ class Conductor:
         if self.run.cancelling is None:
             self._stage.apply(Cancelling(self._stage.now(), why, by))
         return self.recorder.flush(at=self._stage.now(), waiting=False)
+
+    async def answered(self, asked: Asked, given: Mapping[str, Any], by: str) -> Durable | None:
+        """Somebody answers a question of the run: the promise that this is on disk. Raises RefusedError."""
+        return await self._waits.answered(asked, given, by)
 
     async def _end_body(self, scope: str) -> None:
         body = self.run.bodies[scope]

@@ -10,7 +10,8 @@ from typing import Protocol
 import msgspec
 
 from runner.clock import Clock
-from runner.engine.context import Callbacks, Resolver, RunRedactor
+from runner.engine.callbacks import Addresses
+from runner.engine.context import Resolver, RunRedactor
 from runner.engine.limits import EngineLimits
 from runner.expressions.labels import Names
 from runner.origins import Origin
@@ -47,7 +48,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     sealer: Sealer
     redactor: RedactorFamily
     sink: EventSink
-    callbacks: Callbacks
+    callbacks: Addresses
     types: Mapping[str, ActionType]
     executors: Mapping[str, Executor]
     limits: EngineLimits

@@ -151,11 +151,16 @@ class Body:
 
 
 class Run:
-    """One run. `nodes` and `bodies` find what is under way or was kept, by place and by scope."""
+    """
+    One run. `nodes` and `bodies` find what is under way or was kept, by place and by scope.
+
+    `answers` are those that no action has used yet, by place; `used` the callback addresses that were answered, as
+    place and generation.
+    """
 
     __slots__ = (
-        "accepted", "bodies", "body", "boots", "cancelling", "ended", "generation", "id", "nodes", "plan", "recoveries",
-        "stop", "stopped_by",
+        "accepted", "answers", "bodies", "body", "boots", "cancelling", "ended", "generation", "id", "nodes", "plan",
+        "recoveries", "stop", "stopped_by", "used",
     )  # fmt: skip
 
     def __init__(self, run: str, plan: Plan) -> None:
@@ -170,6 +175,8 @@ class Run:
         self.ended: Ended | None = None
         self.generation = 1
         self.recoveries = 0
+        self.answers: dict[str, Parked] = {}
+        self.used: set[tuple[str, str]] = set()
 
     def node(self, place: str) -> Node:
         """The node at `place`. Raises IllegalEventError."""

@@ -7,19 +7,22 @@ While all that is left of a run waits by rows, it lies in the store and holds no
 `runner.engine.run` hands over the intents and the wake-ups.
 """
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
-from runner.engine.attempt import failed
+from runner.engine.attempt import failed, with_sensitive
+from runner.engine.callbacks import Asked, asks, question
 from runner.engine.failures import action_error
 from runner.engine.flow import ChildCall, Flow
+from runner.engine.inputs import checked_inputs
 from runner.engine.places import scope_of_attempt
 from runner.engine.stage import Stage
 from runner.engine.state import Node
-from runner.errors import PermanentError, TemporaryError
-from runner.events import Ended, Parent, Settled
+from runner.errors import PermanentError, RunnerError, TemporaryError
+from runner.events import Ended, Parent, Parked, Settled
 from runner.expressions.labels import Labelled
-from runner.ports import Park, RunRow
+from runner.ports import Durable, Park, RunRow
 
 
 class Children(Protocol):
@@ -47,11 +50,13 @@ class Waits:
         """Begin the next attempt at `at`."""
         self._stage.later(place, at, partial(self._again, place))
 
-    def wait(self, node: Node) -> None:
-        """Let a parked action wait for what it is parked for."""
+    async def wait(self, node: Node) -> None:
+        """Let a parked action wait for what it is parked for; one that was answered before goes on at once."""
         parked = node.parked
         assert parked is not None
-        if parked.child is None and parked.callback is None and parked.until is not None:
+        if node.place in self._stage.run.answers:
+            await self._look(node.place)
+        elif parked.child is None and parked.callback is None and parked.until is not None:
             self._stage.later(node.place, parked.until, partial(self._look, node.place))
         else:
             self._stage.recorder.park(Park(node.place, parked.until, parked.child, parked.callback))
@@ -116,12 +121,16 @@ class Waits:
         if node is None or node.parked is None or node.halted:
             return
         parked = node.parked
+        answered = self._stage.run.answers.get(place)
+        if answered is not None:
+            await self._use(node, answered)
+            return
         over = parked.until is not None and parked.until <= self._stage.now()
         ended = await self._children.child_ended(parked.child) if parked.child is not None else None
         if ended is not None:
             await self._child_ended(node, *ended)
         elif not over:
-            self.wait(node)
+            await self.wait(node)
         elif parked.child is None and parked.callback is None:
             self._stage.recorder.unpark(place)
             self._stage.apply(*await self._flow.flow_finished(node, Labelled(None)))
@@ -130,6 +139,39 @@ class Waits:
                 self._children.cancel_child(parked.child)
             limit = node.plan.action.timeout or 0.0
             self._fail(node, TemporaryError(f"nothing came within {limit:g} s (timeout)", kind="timeout"))
+
+    async def _use(self, node: Node, answered: Parked) -> None:
+        """End a wait with what somebody answered."""
+        assert answered.answer is not None
+        self._stage.recorder.unpark(node.place)
+        try:
+            value = await self._stage.recorder.load(answered.answer)
+        except RunnerError as error:
+            end = failed(node, action_error(error, "the wait action"), self._stage.recorder, self._stage.services)
+            self._stage.apply(end)
+            return
+        self._stage.apply(*await self._flow.flow_finished(node, value))
+
+    async def answered(self, asked: Asked, given: Mapping[str, Any], by: str) -> Durable | None:
+        """
+        Journal what somebody answers, whether the action waits already or not; the promise that it is on disk.
+
+        Raises RefusedError: as `question`, and `inputs` for an answer that does not fit; PermanentError for one that is
+        too big.
+        """
+        stage = self._stage
+        fields = question(stage.run, asked, stage.now()).fields
+        answer = checked_inputs(fields, Labelled(dict(given)), what=asked.place, root="answer")
+        plan = asks(stage.run.plan, asked.place)
+        assert plan is not None
+        answer = Labelled(answer.value, with_sensitive(plan, answer.labels, answer.value))
+        stage.context.mask_from_now(answer)
+        stored = await stage.recorder.store(answer)
+        generation = str(asked.generation)
+        stage.apply(Parked(stage.now(), asked.place, callback=generation, answer=stored, by=by))
+        node = stage.run.nodes.get(asked.place)
+        goes_on = node is not None and node.parked is not None
+        return stage.recorder.flush(at=stage.now(), waiting=False if goes_on else None)
 
     async def _child_ended(self, node: Node, row: RunRow, end: Ended) -> None:
         stage = self._stage

@@ -41,6 +41,7 @@ class Server(Section, frozen=True):
 
     host: Host = "0.0.0.0"  # noqa: S104  triggers are meant to be called from elsewhere; they carry their own auth
     port: Port = 8080
+    public_url: Url = ""
     workflows: File = Path("workflows")
     max_concurrent_runs: Count = 100
     shutdown_timeout: Duration = Seconds(30)

@@ -89,8 +89,6 @@ class Lookups:
         free, size = next(self._ask(self._sql["free"]))
         return int(free) * int(size)
 
-    def waiting_for(self, child: str | None, callback: str | None) -> Sequence[Due]:
-        """Parked places that wait for a child or a callback."""
-        asked = [("waiting_for_child", child), ("waiting_for_callback", callback)]
-        found = (self._ask(self._sql[name], (value,)) for name, value in asked if value is not None)
-        return [Due(*row) for row in sorted({row for rows in found for row in rows}, key=lambda row: row[:2])]
+    def waiting_for(self, child: str) -> Sequence[Due]:
+        """Parked places that wait for the end of a run."""
+        return [Due(*row) for row in self._ask(self._sql["waiting_for"], (child,))]

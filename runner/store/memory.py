@@ -206,14 +206,14 @@ class MemoryStore:
         """Parked places whose time has come, earliest first."""
         return self.tables.due(before, most)
 
-    async def waiting_for(self, *, child: str | None = None, callback: str | None = None) -> Sequence[Due]:
-        """Parked places that wait for this child run or this callback."""
+    async def waiting_for(self, child: str) -> Sequence[Due]:
+        """Parked places that wait for the end of this run."""
+        return [Due(*at, park.due) for at, park in sorted(self.tables.parked.items()) if park.child == child]
+
+    async def asking(self, most: int) -> Sequence[Due]:
+        """Parked places that wait for an answer, those of the oldest runs first."""
         parked = sorted(self.tables.parked.items())
-        return [
-            Due(*at, park.due)
-            for at, park in parked
-            if (child is not None and park.child == child) or (callback is not None and park.callback == callback)
-        ]
+        return [Due(*at, park.due) for at, park in parked if park.callback is not None][: max(0, most)]
 
     async def counts(self) -> Mapping[str, int]:
         """Runs by state."""

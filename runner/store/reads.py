@@ -1,7 +1,7 @@
 """
 What people and starts ask: lists, journals, values. In a thread, so that a long answer holds up nobody.
 
-    find · get · read · blob · live · counts ──► aiosqlite, a connection that only reads
+    find · get · read · blob · live · asking · counts ──► aiosqlite, a connection that only reads
 
 Called by `runner.store.sqlite`. What the engine asks on its way is `runner.store.lookups`.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import aiosqlite
 
 from runner.errors import StoreError
-from runner.ports import Claimed, JournalRow, RunFilter, RunRow
+from runner.ports import Claimed, Due, JournalRow, RunFilter, RunRow
 from runner.store.bounds import PREFIX
 from runner.store.fence import unread
 from runner.store.journal import journal_row
@@ -61,6 +61,10 @@ class Reads:
     async def live(self, after: str, most: int | None) -> Sequence[Claimed]:
         """Runs that are neither queued nor ended, oldest first, those after `after`."""
         return [claimed(row) for row in await self._all(self._sql["live"], (after, -1 if most is None else most))]
+
+    async def asking(self, most: int) -> Sequence[Due]:
+        """Parked places that wait for an answer, those of the oldest runs first."""
+        return [Due(*row) for row in await self._all(self._sql["asking"], (max(0, most),))]
 
     async def counts(self) -> Mapping[str, int]:
         """Runs by state."""

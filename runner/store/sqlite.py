@@ -171,10 +171,15 @@ class SqliteStore:
         await self._writer.written()
         return self._lookups.due(before, most)
 
-    async def waiting_for(self, *, child: str | None = None, callback: str | None = None) -> Sequence[Due]:
-        """Parked places that wait for this child run or this callback."""
+    async def waiting_for(self, child: str) -> Sequence[Due]:
+        """Parked places that wait for the end of this run."""
         await self._writer.written()
-        return self._lookups.waiting_for(child, callback)
+        return self._lookups.waiting_for(child)
+
+    async def asking(self, most: int) -> Sequence[Due]:
+        """Parked places that wait for an answer, those of the oldest runs first."""
+        await self._writer.written()
+        return await self._reads.asking(most)
 
     async def counts(self) -> Mapping[str, int]:
         """Runs by state."""

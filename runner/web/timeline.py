@@ -108,7 +108,7 @@ class Timeline:
                 line = self._line(event.place, event.at)
                 line.items = event.count
                 self._move(line, "running")
-            case Parked():
+            case Parked(answer=None):
                 line = self._line(event.place, event.at)
                 line.until, line.child = event.until, event.child
                 self._move(line, "waiting")

@@ -78,13 +78,13 @@ select coalesce(max(seq), 0) from journal where run = ?;
 -- Parked places whose time has come, earliest first.
 select run, place, due from parked where due <= ? order by due, run, place limit ?;
 
--- name: waiting_for_child
+-- name: waiting_for
 -- Places that wait for the end of a run.
 select run, place, due from parked where child = ? order by run, place;
 
--- name: waiting_for_callback
--- Places that wait for an answer.
-select run, place, due from parked where callback = ? order by run, place;
+-- name: asking
+-- Places that wait for an answer, those of the oldest runs first; walks the partial index of them alone.
+select run, place, due from parked indexed by parked_by_callback where callback is not null order by run, place limit ?;
 
 -- name: counts
 -- Runs by state, from an index alone.

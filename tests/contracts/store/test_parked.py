@@ -70,15 +70,15 @@ class TestSignals:
 
         assert await store.due(0.0, 10) == [Due("run-1", "call", 0.0), Due("run-2", "call", 0.0)]
 
-    async def test_a_callback_is_waited_for_by_its_name(self, store: Store) -> None:
-        """A place may wait for it with or without a deadline; a name that nobody waits for finds nobody."""
+    async def test_places_that_wait_for_an_answer_are_listed_from_the_oldest_run_on(self, store: Store) -> None:
+        """With or without a deadline; what waits for a time or a child is not among them, nor what was answered."""
         await admit(store, "run-1", "run-2")
+        await store.append(parked("run-2", 2, Park("ask", 90.0, callback="1"), Park("call", None, child="run-1")))
         await store.append(
-            parked("run-1", 2, Park("ask", 90.0, callback="token-1"), Park("ask2", None, callback="token-2"))
+            parked("run-1", 2, Park("b", None, callback="1"), Park("a", None, callback="2"), Park("t", 5.0))
         )
-        await store.append(parked("run-2", 2, Park("ask", None, child="token-1")))
 
-        assert await store.waiting_for(callback="token-1") == [Due("run-1", "ask", 90.0)]
-        assert await store.waiting_for(callback="token-2") == [Due("run-1", "ask2")]
-        assert await store.waiting_for(callback="token-3") == []
-        assert await store.waiting_for() == []
+        assert await store.asking(10) == [Due("run-1", "a"), Due("run-1", "b"), Due("run-2", "ask", 90.0)]
+        assert await store.asking(1) == [Due("run-1", "a")]
+        await store.append(parked("run-1", 3, unparks=("a",)))
+        assert await store.asking(1) == [Due("run-1", "b")]

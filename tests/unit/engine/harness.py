@@ -12,6 +12,7 @@ from runner.clock import Clock, SystemClock
 from runner.definitions.load import load_text
 from runner.definitions.model import Workflow
 from runner.engine.admission import Admissions, Submission
+from runner.engine.callbacks import Addresses
 from runner.engine.dispatcher import Dispatcher, open_dispatcher
 from runner.engine.limits import EngineLimits
 from runner.engine.services import Services
@@ -72,13 +73,6 @@ class Events:
 
     def publish(self, run: str, workflow: str, event: AnyEvent) -> None:
         self.seen.append((run, event))
-
-
-class Callbacks:
-    """Addresses of nowhere."""
-
-    def address(self, run: str, place: str) -> str:
-        return f"http://runner.test/callbacks/{run}/{place}"
 
 
 class Engine:
@@ -156,7 +150,7 @@ async def open_engine(
         sealer=FakeSealer(),
         redactor=redactor,
         sink=events,
-        callbacks=Callbacks(),
+        callbacks=Addresses("http://runner.test", FakeSealer()),
         types={"work": action_type("work", work)},
         executors={"work": work},
         limits=limits or EngineLimits(),

@@ -59,6 +59,8 @@ def shape(run: Run) -> Any:
         run.ended,
         run.recoveries,
         run.generation,
+        run.answers,
+        run.used,
     )
 
 
@@ -255,6 +257,23 @@ class Histories(RuleBasedStateMachine):
         if bodies:
             body = bodies[data.draw(st.integers(0, len(bodies) - 1))]
             self.apply(Cancelling(self.tick(), "timeout", scope=body.scope, message="late"))
+
+    @precondition(live)
+    @rule(data=st.data())
+    def somebody_answers(self, data: Any) -> Any:
+        """An answer comes, before its action waits or while it does."""
+        places = [node.place for node in self.run.nodes.values() if node.plan.type == "wait" and not node.ended]
+        if places:
+            place = data.draw(st.sampled_from(places))
+            generation = str(self.run.nodes[place].generation)
+            self.apply(Parked(self.tick(), place, callback=generation, answer=VALUE))
+
+    @invariant()
+    def an_answer_is_used_once(self) -> Any:
+        """An action that came to an end by itself has no answer left for whoever is asked there again."""
+        for place in self.run.answers:
+            node = self.run.nodes.get(place)
+            assert node is None or node.state not in {"succeeded", "failed"} or node.halted
 
     @precondition(live)
     @rule()
