@@ -62,7 +62,8 @@ class Mail:
         self.early: dict[str, Any] = {}
 
     async def __call__(self, config: WorkConfig, call: Call) -> Any:
-        text = config.text.reveal() if isinstance(config.text, Secret) else None
+        written: Any = config.text
+        text = written.reveal() if isinstance(written, Secret) else None
         if text is not None:
             self.got[call.place] = self.asked(text)
             if call.place in self.early and self.engine is not None:
