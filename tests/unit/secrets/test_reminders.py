@@ -4,7 +4,7 @@ import pytest
 
 from runner.secrets.content import SecretInfo, VersionInfo
 from runner.secrets.policy import Policy
-from runner.secrets.reminders import Reminder, due, reminders
+from runner.secrets.reminders import Reminder, counts, due, reminders
 
 DAY = 86_400.0
 
@@ -56,3 +56,14 @@ class TestDue:
         ]
 
         assert [each.name for each in reminders(secrets, 30 * DAY)] == ["C", "B"]
+
+    def test_they_are_counted(self) -> None:
+        """Each thing has its number, though it be 0."""
+        infos = [
+            info("A", Policy(expires_at=10 * DAY)),
+            info("B", Policy(expires_at=20 * DAY)),
+            info("C", Policy(expires_at=1 * DAY)),
+            info("D", Policy()),
+        ]
+
+        assert counts(infos, 12 * DAY) == {"expired": 2, "expires": 1, "rotate": 0}
