@@ -1,7 +1,7 @@
 """
 Open the pages and the API with the accounts that guard them, and tell how to get in the first time.
 
-    open_portal ──► accounts ──► the application of the dashboard's port
+    open_pages ──► accounts ──► what `runner.web.portal` is given
     no password yet ──► a setup token in its file, 0600, for 30 minutes ──► the log says where it lies, never what it is
                                                                        └──► a terminal shows the link
 
@@ -11,8 +11,6 @@ Open the pages and the API with the accounts that guard them, and tell how to ge
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-
-from starlette.types import ASGIApp
 
 from runner import log
 from runner.accounts.accounts import Accounts, open_accounts
@@ -25,14 +23,13 @@ from runner.secrets.vault import Vault
 from runner.settings import Settings
 from runner.web.health import Reasons
 from runner.web.pauses import Pauses
-from runner.web.portal import portal
 from runner.web.services import Documents, Services
 
 _log = log.get("runner.accounts")
 
 
 @asynccontextmanager
-async def open_portal(
+async def open_pages(
     settings: Settings,
     clock: Clock,
     port: int,
@@ -45,27 +42,25 @@ async def open_portal(
     workflows: Documents,
     usage: Documents,
     reasons: Reasons,
-) -> AsyncIterator[ASGIApp]:
-    """The application, as long as the daemon lives. Raises AccessError, SecretError."""
+) -> AsyncIterator[Services]:
+    """What they are given, as long as the daemon lives. Raises AccessError, SecretError."""
     async with _open_doors(settings, clock, vault, port) as accounts:
-        yield portal(
-            Services(
-                clock=clock,
-                accounts=accounts,
-                vault=vault,
-                running=engine.running,
-                records=store,
-                counts=store.counts,
-                news=engine.news,
-                workflows=workflows,
-                usage=usage,
-                require=catalogs.require,
-                load=catalogs.load,
-                pauses=pauses,
-                reasons=reasons,
-                public_url=settings.dashboard.public_url,
-                trusted_proxies=settings.dashboard.trusted_proxies,
-            )
+        yield Services(
+            clock=clock,
+            accounts=accounts,
+            vault=vault,
+            running=engine.running,
+            records=store,
+            counts=store.counts,
+            news=engine.news,
+            workflows=workflows,
+            usage=usage,
+            require=catalogs.require,
+            load=catalogs.load,
+            pauses=pauses,
+            reasons=reasons,
+            public_url=settings.dashboard.public_url,
+            trusted_proxies=settings.dashboard.trusted_proxies,
         )
 
 

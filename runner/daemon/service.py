@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from runner import log
 from runner.client import control_sockets
 from runner.clock import Clock
-from runner.daemon.access import open_portal
+from runner.daemon.access import open_pages
 from runner.daemon.backup import back_up
 from runner.daemon.catalogs import Catalogs, open_catalogs
 from runner.daemon.reminding import remind
@@ -53,6 +53,7 @@ from runner.web.control import control_app
 from runner.web.guard import Bounds
 from runner.web.health import health_app
 from runner.web.pauses import pause_routes
+from runner.web.portal import portal
 from runner.web.rotation import rotation_route
 from runner.web.secret_usage import usage_route
 
@@ -198,7 +199,7 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         await stack.enter_async_context(serve(commands, control))
         apps: list[ASGIApp] = [triggers.app(health_app(service.reasons))]
         if dashboard:
-            pages = open_portal(
+            pages = open_pages(
                 settings,
                 clock,
                 ports[1],
@@ -211,7 +212,7 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
                 usage=lambda: uses.documents(catalogs.current),
                 reasons=service.reasons,
             )
-            apps.append(await stack.enter_async_context(pages))
+            apps.append(portal(await stack.enter_async_context(pages)))
         await _serve(stack, settings, apps, listeners)
         catalogs.tell()
         recovered = await engine.dispatcher.recover(store.starts)

@@ -94,10 +94,11 @@ class Door:
         if path in _PROBES:
             return None
         authorization, is_change = request.headers.get("authorization"), request.method not in SAFE_METHODS
-        misplaced = self._addresses.refusal(request, is_origin_needed=is_change and authorization is None)
+        state.address, state.is_https = self._addresses.client(request), self._addresses.is_https(request)
+        by_browser = authorization is None and (path in _PROVING or bool(session_of(request)))
+        misplaced = self._addresses.refusal(request, is_origin_needed=is_change and by_browser)
         if misplaced is not None:
             return problem(misplaced.status, misplaced.detail)
-        state.address, state.is_https = self._addresses.client(request), self._addresses.is_https(request)
         is_open = path in _OPEN or path.startswith(_STATIC)
         state.caller = await self._caller(request, authorization)
         if state.caller is None and not is_open:

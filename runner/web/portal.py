@@ -8,6 +8,7 @@ The application of the dashboard's port: pages, API and health, behind one door.
 """
 
 import http
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,12 +18,16 @@ from starlette.types import ASGIApp
 
 from runner.errors import AccessError, RunnerError
 from runner.web.addresses import Addresses
-from runner.web.dashboard import overview, sign_in
+from runner.web.api.table import routes as api_routes
+from runner.web.dashboard import overview, reference, sign_in
 from runner.web.dashboard.frame import Frame
 from runner.web.door import Door, access_problem, is_page
 from runner.web.health import health_app
 from runner.web.problems import PROBLEM_HANDLERS, error_problem
 from runner.web.services import Services
+
+PAGES: Final = (sign_in.routes, overview.routes, reference.routes)
+"""The pages, one function each."""
 
 
 def portal(services: Services) -> ASGIApp:
@@ -45,8 +50,8 @@ def portal(services: Services) -> ASGIApp:
     app = Starlette(
         routes=[
             *frame.routes(),
-            *sign_in.routes(services, frame),
-            *overview.routes(services, frame),
+            *(route for page in PAGES for route in page(services, frame)),
+            *api_routes(services),
             *health_app(services.reasons).routes,
         ],
         exception_handlers={HTTPException: refused, RunnerError: refused, Exception: refused},

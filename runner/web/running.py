@@ -7,7 +7,7 @@ The control socket serves the lines to `runner run`; where no daemon runs the co
 process. Who stops reading cancels nothing: the run is the dispatcher's.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -90,6 +90,29 @@ class Running:
                 return
             async for line in self._told(watch, admitted.run):
                 yield line
+
+    async def submit(
+        self, name: str, inputs: Mapping[str, Any], trigger: Any, *, dedupe: str | None, dedupe_until: float | None
+    ) -> Admitted:
+        """
+        Accept a run of the API with values as JSON has them. While `dedupe` counts, the same one is the same run.
+
+        Raises RefusedError, StoreDegradedError.
+        """
+        return await self._dispatcher.submit(
+            Submission(
+                workflow=self._workflow(name).name,
+                inputs=Labelled(inputs),
+                trigger=Labelled(trigger),
+                kind="api",
+                dedupe=dedupe,
+                dedupe_until=dedupe_until,
+            )
+        )
+
+    async def wait(self, run: str) -> RunRow:
+        """The run's row once it has ended. Raises RefusedError, StoreError."""
+        return await self._dispatcher.wait(run)
 
     async def follow(self, run: str) -> AsyncIterator[AnyLine]:
         """

@@ -15,9 +15,10 @@ from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import json_lines
 from runner.cli.secrets.asking import given
 from runner.cli.secrets.opening import warn_unerased, who, with_vault
-from runner.cli.secrets.policies import policy_document, policy_options
+from runner.cli.secrets.policies import policy_options
 from runner.errors import RunnerError, UsageError
 from runner.executors import action_types
+from runner.secrets.documents import policy_document
 from runner.secrets.policy import UNCHANGED, Policy, PolicyChange
 from runner.secrets.usage import usage, uses_of
 from runner.secrets.vault import Vault

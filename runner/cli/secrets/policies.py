@@ -1,7 +1,7 @@
 """
-The options that say what a secret may be used for and how long, and how a policy is shown.
+The options that say what a secret may be used for and how long.
 
-    --allowed-host H … --rotate-every 90d ──policy_options──► PolicyChange        Policy ──policy_document──► JSON
+    --allowed-host H … --rotate-every 90d ──policy_options──► PolicyChange
 
 `runner secrets set` and `runner secrets policy` take the options.
 """
@@ -14,9 +14,8 @@ from typing import Any, TypeVar
 import click
 from msgspec import UNSET, UnsetType, ValidationError
 
-from runner.clock import iso
 from runner.errors import UsageError
-from runner.secrets.policy import Policy, PolicyChange
+from runner.secrets.policy import PolicyChange
 from runner.settings.kinds import Duration, convert
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -51,17 +50,6 @@ _NAMES = (
     "allowed_host", "any_host", "allowed_workflow", "any_workflow", "expires_at", "no_expiry", "on_expiry",
     "rotate_every", "no_rotation",
 )  # fmt: skip
-
-
-def policy_document(policy: Policy) -> dict[str, Any]:
-    """A policy as `--json` shows it: null is no limit, times are ISO 8601, `rotate_every` is in seconds."""
-    return {
-        "allowed_hosts": policy.allowed_hosts,
-        "allowed_workflows": policy.allowed_workflows,
-        "expires_at": None if policy.expires_at is None else iso(policy.expires_at),
-        "on_expiry": policy.on_expiry,
-        "rotate_every": policy.rotate_every,
-    }
 
 
 def _change(words: dict[str, Any]) -> PolicyChange:

@@ -13,10 +13,9 @@ import click
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import json_lines, span, table, when
 from runner.cli.secrets.opening import with_vault
-from runner.cli.secrets.policies import policy_document
-from runner.clock import Clock, SystemClock, iso
+from runner.clock import SystemClock, iso
 from runner.secrets.content import SecretInfo, VersionInfo
-from runner.secrets.reminders import due
+from runner.secrets.documents import secret_document, version_document
 from runner.secrets.vault import Vault
 
 _SHOWN = 3
@@ -32,7 +31,9 @@ def list_secrets(*, config: Path | None, as_json: bool) -> None:
     async def work(vault: Vault) -> list[SecretInfo]:
         return await vault.list()
 
-    documents = [_document(info, SystemClock()) for info in with_vault(load_settings(config).settings, work)]
+    documents = [
+        secret_document(info, SystemClock().wall()) for info in with_vault(load_settings(config).settings, work)
+    ]
     if as_json:
         json_lines(documents)
     elif not documents:
@@ -52,7 +53,7 @@ def show_secret(*, name: str, config: Path | None, as_json: bool) -> None:
     async def work(vault: Vault) -> SecretInfo:
         return await vault.info(name)
 
-    document = _document(with_vault(load_settings(config).settings, work), SystemClock())
+    document = secret_document(with_vault(load_settings(config).settings, work), SystemClock().wall())
     if as_json:
         json_lines([document])
         return
@@ -72,17 +73,7 @@ def show_history(*, name: str, config: Path | None, as_json: bool) -> None:
 
     versions = with_vault(load_settings(config).settings, work)[::-1]
     if as_json:
-        json_lines(
-            {
-                "name": name,
-                "version": each.version,
-                "current": each.is_current,
-                "created_at": iso(each.created_at),
-                "created_by": each.created_by,
-                "not_given_for": each.given_for_less,
-            }
-            for each in versions
-        )
+        json_lines(version_document(name, each) for each in versions)
         return
     rows = [(str(each.version), when(iso(each.created_at)), each.created_by, _remark(each)) for each in versions]
     for line in table(rows, ("VERSION", "SET", "BY", "")):
@@ -93,19 +84,6 @@ def _remark(version: VersionInfo) -> str:
     if version.is_current:
         return "current"
     return f"not given for {', '.join(version.given_for_less)}" if version.given_for_less else ""
-
-
-def _document(info: SecretInfo, clock: Clock) -> dict[str, Any]:
-    found = due(info, clock.wall())
-    return {
-        "name": info.name,
-        "version": info.version,
-        "versions": info.versions,
-        "created_at": iso(info.created_at),
-        "updated_at": iso(info.updated_at),
-        **policy_document(info.policy),
-        "due": None if found is None else str(found),
-    }
 
 
 def _line(document: dict[str, Any]) -> tuple[str, ...]:

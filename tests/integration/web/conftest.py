@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from runner.accounts.accounts import Accounts, open_accounts
+from runner.accounts.credentials import SCOPES
 from runner.accounts.rows import accounts_path
 from runner.clock import SystemClock
 from runner.daemon.service import Service, open_service
@@ -69,7 +70,28 @@ def form_token(page: str) -> str:
 @pytest.fixture
 async def portal(tmp_path: Path) -> AsyncIterator[Portal]:
     """A daemon with a master key and an empty workflows folder; its password is not set yet."""
-    (tmp_path / "workflows").mkdir()
+    async with open_portal(tmp_path) as portal:
+        yield portal
+
+
+@pytest.fixture(scope="module")
+async def program_of_everything(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
+    """A program with every scope of a daemon that has the workflow `hello`, for many tests that change nothing."""
+    folder = tmp_path_factory.mktemp("portal")
+    (folder / "workflows").mkdir()
+    (folder / "workflows" / "hello.yaml").write_text(
+        "inputs: {n: {type: integer}}\nactions: [{id: a, type: set, config: {n: $input.n}}]\n"
+    )
+    async with open_portal(folder) as portal, portal.program(*SCOPES, name="everything") as program:
+        while (await program.get("/api/v1/workflows/hello")).status_code != 200:
+            pass
+        yield program
+
+
+@asynccontextmanager
+async def open_portal(tmp_path: Path) -> AsyncIterator[Portal]:
+    """A daemon in this folder."""
+    (tmp_path / "workflows").mkdir(exist_ok=True)
     config = tmp_path / "config.toml"
     config.write_text(
         f'[server]\nport = 0\nhost = "127.0.0.1"\n[dashboard]\nport = 0\nmaster_key = "{new_master_key()}"\n[log]\nlevel = "error"\n'

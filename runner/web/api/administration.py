@@ -1,0 +1,194 @@
+"""
+`/audit`, `/tokens` and `/health`: what was done, who may ask, whether work can be taken.
+
+    GET /audit?action=set ──► newest first       GET /audit/verify?head=SEQ:MAC ──► whole, or from which row on not
+    POST /tokens ──► the token's text, this once
+
+The key that verifies the audit log's MACs is for `runner secrets audit --verify` alone: it belongs on another machine.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from runner import __version__
+from runner.accounts.accounts import Token
+from runner.accounts.credentials import Scope
+from runner.clock import iso
+from runner.errors import UsageError, VaultKeyError
+from runner.secrets.audit import read_mark
+from runner.secrets.rows import AuditRow
+from runner.secrets.vault import Vault
+from runner.web.api import models
+from runner.web.api.endpoints import Asked, Endpoint, Page, cursor, json_answer, read_cursor
+from runner.web.services import Services
+
+_LONGEST_NUMBER: Final = 18
+
+
+class AuditQuery(Page, frozen=True, forbid_unknown_fields=True):
+    """Which rows."""
+
+    action: Annotated[str, Meta(max_length=50, description="What was done, as `set` or `login`.")] = ""
+    subject: Annotated[str, Meta(max_length=200, description="To what: a secret's or a token's name.")] = ""
+    actor: Annotated[str, Meta(max_length=500, description="By whom.")] = ""
+
+
+class VerifyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the log ended at another time, as it was written down elsewhere."""
+
+    head: Annotated[str, Meta(max_length=200, description="SEQ:MAC")] = ""
+
+
+class MakeToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A token to be made; without `expires_at` it never ends."""
+
+    name: Annotated[str, Meta(max_length=64)]
+    scopes: Annotated[tuple[Scope, ...], Meta(min_length=1)]
+    expires_at: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+async def _audit(services: Services, asked: Asked) -> Response:
+    query, before = asked.query, read_cursor(asked.query.cursor)
+    if before and not (before.isdecimal() and len(before) <= _LONGEST_NUMBER):
+        raise HTTPException(422, "cursor: expected the `next` of the page before")
+    wanted = {"action": query.action, "subject": query.subject, "actor": query.actor}
+    rows = [
+        row
+        for row in reversed(await _vault(services).audit_log())
+        if (not before or row.sequence < int(before))
+        and all(not text or getattr(row, name) == text for name, text in wanted.items())
+    ]
+    shown = rows[: query.limit]
+    following = cursor(str(shown[-1].sequence)) if len(rows) > len(shown) else None
+    return json_answer({"items": [audit_document(row) for row in shown], "next": following})
+
+
+async def _verify(services: Services, asked: Asked) -> Response:
+    try:
+        mark = read_mark(asked.query.head) if asked.query.head else None
+    except UsageError as error:
+        raise HTTPException(422, f"head: {error}") from None
+    report = await _vault(services).check_audit(mark=mark)
+    findings = [{"sequence": each.sequence, "message": each.message} for each in report.findings]
+    return json_answer({"whole": not findings, "rows": report.rows, "head": str(report.head), "findings": findings})
+
+
+async def _tokens(services: Services, _: Asked) -> Response:
+    return json_answer({"items": [token_document(each) for each in await services.accounts.tokens()]})
+
+
+async def _make(services: Services, asked: Asked) -> Response:
+    body: MakeToken = asked.body
+    ends = None if body.expires_at is None else body.expires_at.timestamp()
+    text = await services.accounts.make_token(body.name, body.scopes, by=asked.by, expires_at=ends)
+    made = next(each for each in await services.accounts.tokens() if each.name == body.name)
+    document = token_document(made)
+    return json_answer(
+        {"name": made.name, "token": text, "scopes": made.scopes, "expires_at": document["expires_at"]}, 201
+    )
+
+
+async def _revoke(services: Services, asked: Asked) -> Response:
+    name = asked.part("name")
+    if not await services.accounts.revoke_token(name, by=asked.by):
+        raise HTTPException(404, "there is no token of that name")
+    return json_answer({"name": name, "revoked": True})
+
+
+async def _health(services: Services, _: Asked) -> Response:
+    reasons = list(services.reasons())
+    status = "unready" if reasons else "ready"
+    return json_answer({"status": status, "version": __version__, "reasons": reasons}, 503 if reasons else 200)
+
+
+def audit_document(row: AuditRow) -> dict[str, Any]:
+    """A row of the audit log."""
+    return {
+        "sequence": row.sequence,
+        "at": iso(row.at),
+        "actor": row.actor,
+        "action": row.action,
+        "subject": row.subject,
+        "details": msgspec.Raw(row.details.encode()),
+    }
+
+
+def token_document(token: Token) -> dict[str, Any]:
+    """A token, never its text."""
+    return {
+        "name": token.name,
+        "scopes": token.scopes,
+        "created_at": iso(token.created_at),
+        "created_by": token.created_by,
+        "expires_at": None if token.expires_at is None else iso(token.expires_at),
+        "used_at": None if token.used_at is None else iso(token.used_at),
+    }
+
+
+def _vault(services: Services) -> Vault:
+    if services.vault is None:
+        raise VaultKeyError("there is no audit log without a vault: set [dashboard] master_key and start again")
+    return services.vault
+
+
+_ADMIN: Final[dict[str, Any]] = {"scope": "admin"}
+
+ENDPOINTS: Final = (
+    Endpoint(
+        **_ADMIN,
+        method="GET",
+        path="/audit",
+        summary="What was done, newest first",
+        handler=_audit,
+        answer=models.AuditList,
+        query=AuditQuery,
+        problems=(503,),
+    ),
+    Endpoint(
+        **_ADMIN,
+        method="GET",
+        path="/audit/verify",
+        summary="Whether the audit log is whole",
+        handler=_verify,
+        answer=models.Verification,
+        query=VerifyQuery,
+        problems=(503,),
+    ),
+    Endpoint(
+        **_ADMIN, method="GET", path="/tokens", summary="Tokens by name", handler=_tokens, answer=models.TokenList
+    ),
+    Endpoint(
+        **_ADMIN,
+        method="POST",
+        path="/tokens",
+        summary="Make a token",
+        handler=_make,
+        answer=models.NewToken,
+        status=201,
+        body=MakeToken,
+        problems=(409, 503),
+    ),
+    Endpoint(
+        **_ADMIN,
+        method="DELETE",
+        path="/tokens/{name}",
+        summary="End a token now",
+        handler=_revoke,
+        answer=models.Revoked,
+        problems=(404, 503),
+    ),
+    Endpoint(
+        method="GET",
+        path="/health",
+        scope=None,
+        summary="Whether work can be taken",
+        handler=_health,
+        answer=models.Health,
+        also=(503,),
+    ),
+)

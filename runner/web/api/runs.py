@@ -1,0 +1,165 @@
+"""
+`/runs`: the list, one with its actions, its journal, ending it and letting it go on.
+
+    GET /runs?state=failed&cursor=… ──► newest first          GET /runs/{run} ──► ETag, 304 while nothing changed
+
+A run may be named by its id or by the beginning of it, as on the command line.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from runner.clock import iso
+from runner.errors import RefusedError
+from runner.events import AnyEvent, Parked, RunState, Stored, encode
+from runner.records import RunFilter
+from runner.web.api import run_models
+from runner.web.api.endpoints import Asked, Endpoint, Header, Page, cursor, json_answer, read_cursor
+from runner.web.documents import run_document
+from runner.web.lookups import show_run
+from runner.web.services import Services
+
+_ID: Final = 26
+"""Characters of a run's id."""
+
+
+class RunsQuery(Page, frozen=True, forbid_unknown_fields=True):
+    """Which runs."""
+
+    workflow: Annotated[str, Meta(max_length=200, description="Of this workflow alone.")] = ""
+    state: Annotated[tuple[RunState, ...], Meta(description="In one of these states; may be repeated.")] = ()
+    parent: Annotated[str, Meta(max_length=64, description="Started by this run.")] = ""
+
+
+class Rerun(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from"}):
+    """From which action on; without it from the first that is unfinished."""
+
+    start: Annotated[str, Meta(max_length=1000)] = ""
+
+
+async def _everything(services: Services, asked: Asked) -> Response:
+    query = asked.query
+    before = read_cursor(query.cursor)
+    if before and not (before.isalnum() and before.isascii()):
+        raise HTTPException(422, "cursor: expected the `next` of the page before")
+    wanted = RunFilter(
+        workflow=query.workflow or None,
+        states=query.state,
+        parent=query.parent or None,
+        before=before or None,
+        limit=query.limit + 1,
+    )
+    rows = await services.records.find(wanted)
+    shown = rows[: query.limit]
+    following = cursor(shown[-1].id) if len(rows) > query.limit else None
+    return json_answer({"items": [run_document(row) for row in shown], "next": following})
+
+
+async def _one(services: Services, asked: Asked) -> Response:
+    data = msgspec.json.encode(await show_run(services.records, asked.part("run")))
+    mark = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+    if mark in (asked.header("if-none-match") or ""):
+        return Response(status_code=304, headers={"etag": mark})
+    return Response(data, headers={"etag": mark}, media_type="application/json")
+
+
+async def _journal(services: Services, asked: Asked) -> Response:
+    row = await services.records.get(asked.part("run"))
+    if row is None:
+        raise RefusedError("there is no run of that id", reason="unknown")
+    after = read_cursor(asked.query.cursor) or "0"
+    if not (after.isdecimal() and len(after) < _ID):
+        raise HTTPException(422, "cursor: expected the `next` of the page before")
+    rows = [each for each in await services.records.read(row.id) if each.seq > int(after)]
+    shown = rows[: asked.query.limit]
+    items = [
+        {"seq": each.seq, "boot": each.boot, "at": iso(each.at), "events": shown_events(each.events)} for each in shown
+    ]
+    following = cursor(str(shown[-1].seq)) if len(rows) > len(shown) else None
+    return json_answer({"items": items, "next": following})
+
+
+async def _cancel(services: Services, asked: Asked) -> Response:
+    return json_answer(await services.running.cancel(asked.part("run"), asked.by), 202)
+
+
+async def _rerun(services: Services, asked: Asked) -> Response:
+    return json_answer(await services.running.rerun(asked.part("run"), asked.body.start, asked.by), 202)
+
+
+def shown_events(events: Sequence[AnyEvent]) -> msgspec.Raw:
+    """Events as JSON without what is sealed, and without the addresses of callbacks, which open something."""
+    return msgspec.Raw(encode(tuple(_shown(event) for event in events)))
+
+
+def _shown(event: AnyEvent) -> AnyEvent:
+    changes: dict[str, Any] = {
+        name: msgspec.structs.replace(value, sealed=None)
+        for name in event.__struct_fields__
+        if isinstance(value := getattr(event, name), Stored) and value.sealed is not None
+    }
+    if isinstance(event, Parked) and event.callback is not None:
+        changes["callback"] = ""
+    return msgspec.structs.replace(event, **changes) if changes else event
+
+
+_UNCHANGED: Final = Header("If-None-Match", "The ETag of an earlier answer: 304 while nothing changed.")
+
+ENDPOINTS: Final = (
+    Endpoint(
+        method="GET",
+        path="/runs",
+        scope="read",
+        summary="Runs, newest first",
+        handler=_everything,
+        answer=run_models.RunList,
+        query=RunsQuery,
+    ),
+    Endpoint(
+        method="GET",
+        path="/runs/{run}",
+        scope="read",
+        summary="One run with its actions",
+        handler=_one,
+        answer=run_models.RunDetail,
+        headers=(_UNCHANGED,),
+        problems=(404,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/runs/{run}/journal",
+        scope="read",
+        summary="A run's journal",
+        handler=_journal,
+        answer=run_models.JournalList,
+        query=Page,
+        problems=(404,),
+    ),
+    Endpoint(
+        method="POST",
+        path="/runs/{run}/cancel",
+        scope="run",
+        summary="End a run",
+        handler=_cancel,
+        answer=run_models.Cancelling,
+        status=202,
+        problems=(404, 409, 503),
+    ),
+    Endpoint(
+        method="POST",
+        path="/runs/{run}/rerun",
+        scope="run",
+        summary="Let an ended run go on",
+        handler=_rerun,
+        answer=run_models.Accepted,
+        status=202,
+        body=Rerun,
+        problems=(404, 409, 429, 503),
+    ),
+)
