@@ -3,7 +3,7 @@ What a start does with the runs that an earlier process left.
 
     live runs of the store, oldest first, 100 at a time ──► LiveRuns.ready ──slot──► fold, `recovered`, go on
     after two kills in a row: those that were in flight ──► one at a time, on disk before each begins
-    alone in flight at `max_recoveries` kills ──► failed, and that is its name
+    alone in flight at `max_recoveries` kills, no further between them ──► failed, and that is its name
 
 It streams them in beside triggers that are open already. A run that only waits stays in the store: its wake-up rows
 find it. Called by `runner.engine.dispatcher`.

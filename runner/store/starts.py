@@ -3,7 +3,8 @@ Starts of the daemon that ended without a stop, and the runs that may be why.
 
     begin() ──► how many in a row, suspects        test(run), acquit(run) ──► one at a time        stop() ──► forgotten
 
-A run counts as in flight where it is running, does not only wait, and was not held back by the start before. Called by
+A run counts as in flight where it is running, does not only wait, and was not held back by the start before. Kills in a
+row count for a run while it achieves nothing between them: one that gets further each time is not why. Called by
 `runner.engine.recovery`; each call is one job in the writer's transaction.
 """
 
@@ -62,7 +63,7 @@ class SqliteStarts:
             return Begun(0)
         in_flight = [run for (run,) in connection.execute(sql["in_flight"])]
         if len(in_flight) == 1:
-            connection.execute(sql["kill"], (in_flight[0],))
+            connection.execute(sql["kill"], {"run": in_flight[0]})
         kills = before + 1
         if kills >= IN_A_ROW:
             connection.execute(sql["suspect"])

@@ -146,6 +146,7 @@ async def test_a_rerun_when_the_vault_was_lost(
         path.unlink()
     site.wanted = NEW
     installation.set_secret("KEY", NEW)
+    installation.run("secrets", "accept", check=True)
     with installation.daemon():
         done = await installation.arun("runs", "rerun", run)
         if done.returncode == 0:

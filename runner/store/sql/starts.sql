@@ -14,8 +14,13 @@ select id from runs
 where state = 'running' and waiting = 0 and id not in (select run from suspects where held = 1) limit 2;
 
 -- name: kill
--- A run was alone in flight at a kill.
-insert into suspects (run, kills) values (?, 1) on conflict (run) do update set kills = kills + 1;
+-- A run was alone in flight at a kill; what it achieved since the one before begins the count anew.
+insert into suspects (run, kills, outcomes)
+select :run, 1, count(*) from journal
+where run = :run and (instr(events, '"outcome":"succeeded"') or instr(events, '"e":"settled"'))
+on conflict (run) do update set
+    kills = case when excluded.outcomes > outcomes then 1 else kills + 1 end,
+    outcomes = excluded.outcomes;
 
 -- name: suspect
 -- Every run in flight is a suspect from now on.

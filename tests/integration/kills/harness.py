@@ -31,6 +31,8 @@ from tests.acceptance.conftest import Daemon, Installation
 ITEMS = 4
 IN_FLIGHT = 50
 PATIENCE = 90.0
+TRY_ON = {"RUNNERD_RUNS_MAX_RECOVERIES": "9999"}
+"""Who is alone in flight at three kills within a second each would be failed, as it should be."""
 WORKFLOW = """
 triggers:
   - {{type: http, config: {{method: POST, path: /go, auth: none, respond: accepted}}}}
@@ -79,7 +81,7 @@ async def endure(
     chance = random.Random(seed)
     accepted: list[str] = []
     for number in range(kills):
-        with installation.daemon() as daemon:
+        with installation.daemon(environ=TRY_ON) as daemon:
             await _submit(daemon, accepted, IN_FLIGHT - live(installation))
             await anyio.sleep(chance.uniform(0, 1.0))
             if number % 2 and not in_a_row:
@@ -88,7 +90,7 @@ async def endure(
             await run_sync(partial(daemon.stop, signal.SIGKILL))
         counts.kills += 1
         counts.cut += live(installation)
-    with installation.daemon():
+    with installation.daemon(environ=TRY_ON):
         await run_sync(let_end, installation)
     counts.accepted = len(accepted)
     return accepted

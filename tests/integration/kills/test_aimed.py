@@ -16,12 +16,11 @@ from anyio.to_thread import run_sync
 from tests.acceptance.conftest import Installation
 from tests.conftest import OpenServer
 from tests.integration.kills import aimed
-from tests.integration.kills.harness import WORKFLOW, Counts, count, let_end
+from tests.integration.kills.harness import TRY_ON, WORKFLOW, Counts, count, let_end
 from tests.integration.kills.test_kills import execute
 
 RUNS = 3
 AIMS = (("before", 2), ("after", 2), ("after", 1))
-TRY_ON = {"RUNNERD_RUNS_MAX_RECOVERIES": "99"}
 
 
 @pytest.fixture(params=["postgres", "mysql", "sqlite"])

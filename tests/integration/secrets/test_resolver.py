@@ -161,6 +161,27 @@ class TestMasking:
         assert compiled == [0, 40, 0, 1]
         assert pieces.redactor.text("value-number-39 value-of-the-new") == "[secret S39] [secret NEW]"
 
+    async def test_a_secret_that_is_replaced_again_and_again_costs_little_each_time(
+        self, vault: Vault, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is compiled by itself stays small, however many values one name had; the first is masked to the end."""
+        compiled: list[int] = []
+        make = Needles.of
+
+        def counted(values: dict[str, set[str]]) -> Needles:
+            compiled.append(sum(map(len, values.values())))
+            return make(values)
+
+        pieces = Pieces(vault, {})
+        await pieces.masking.start()
+        monkeypatch.setattr(Needles, "of", counted)
+        for number in range(40):
+            await vault.set("A", f"value-number-{number}")
+            await pieces.masking.update()
+
+        assert [count for count in compiled if count > 32] == [33]
+        assert pieces.redactor.text("value-number-0 value-number-39") == "[secret A] [secret A]"
+
     async def test_a_secret_of_another_process_is_masked_when_it_is_resolved(
         self, vault: Vault, vault_path: Path, master: MasterKey
     ) -> None:

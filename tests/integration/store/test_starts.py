@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.events import AnyEvent, Finished, Recovered, Settled, Started, encode
 from runner.records import Begun, Suspect
 from runner.store.sqlite import open_store
 from tests.contracts.store.made import admission, append
@@ -56,6 +57,22 @@ async def test_a_new_run_beside_it_makes_it_not_alone(path: Path) -> None:
     begun = await begin(path, tested="run-1", admit=("run-9",))
     assert begun == Begun(2, (Suspect("run-1", 2),), one_at_a_time=True)
     assert (await begin(path)).suspects == (Suspect("run-1", 2), Suspect("run-9", 0))
+
+
+async def test_a_run_that_gets_further_between_kills_is_not_why(path: Path) -> None:
+    """A success, or what is settled, begins its count anew; an attempt that failed, or was taken up again, does not."""
+    await begin(path, admit=("run-1",))
+    got_further: tuple[AnyEvent, ...] = (Finished(5.0, "a", 1, "succeeded"), Settled(5.0, "b", "succeeded"))
+    got_nowhere: tuple[AnyEvent, ...] = (Recovered(5.0, 2), Started(5.0, "c", 1), Finished(5.0, "c", 1, "failed"))
+    kills = []
+    for seq, event in enumerate((*got_nowhere, *got_further), 2):
+        begun = await begin(path, tested="run-1")
+        kills += [suspect.kills for suspect in begun.suspects]
+        async with open_store(path) as store:
+            await store.append(append("run-1", seq, boot=store.boot, events=encode((event,))))
+    begun = await begin(path)
+
+    assert [*kills, *(suspect.kills for suspect in begun.suspects)] == [1, 2, 3, 4, 1, 1]
 
 
 async def test_a_start_that_lived_long_begins_a_new_count(path: Path) -> None:
