@@ -56,6 +56,7 @@ from runner.web.pauses import pause_routes
 from runner.web.portal import portal
 from runner.web.rotation import rotation_route
 from runner.web.secret_usage import usage_route
+from runner.web.services import Services
 
 _log = log.get("runner.daemon")
 
@@ -135,6 +136,8 @@ class Service:
         self.store = store
         self.catalogs = catalogs
         self.vault = vault
+        self.pages: Services | None = None
+        """What the dashboard's pages and the API are given, where its port is open."""
         self.ports = ports
         """The triggers' and health port, and the dashboard's where it is open."""
         self._timeout = settings.server.shutdown_timeout
@@ -212,7 +215,8 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
                 usage=lambda: uses.documents(catalogs.current),
                 reasons=service.reasons,
             )
-            apps.append(portal(await stack.enter_async_context(pages)))
+            service.pages = await stack.enter_async_context(pages)
+            apps.append(portal(service.pages))
         await _serve(stack, settings, apps, listeners)
         catalogs.tell()
         recovered = await engine.dispatcher.recover(store.starts)

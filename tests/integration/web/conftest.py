@@ -28,6 +28,9 @@ class Portal:
         self.folder = folder
         self.accounts = accounts
         """The same file, as `runner tokens` opens it."""
+        assert service.pages is not None
+        self.services = service.pages
+        """What the pages and the API are given."""
         self.origin = f"http://127.0.0.1:{service.ports[1]}"
 
     @asynccontextmanager
