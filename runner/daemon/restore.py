@@ -50,7 +50,7 @@ async def restore(settings: Settings, archive: Path, clock: Clock, *, resume: bo
     runs, vault = settings.sqlite.runs_path, settings.sqlite.path
     await anyio.to_thread.run_sync(lambda: files.folder(runs, allow_network=settings.sqlite.network_filesystem))
     with files.lock(runs):
-        folder = Path(await anyio.to_thread.run_sync(lambda: tempfile.mkdtemp("", ".restore-", vault.parent)))
+        folder = Path(await anyio.to_thread.run_sync(_fresh_folder, vault.parent))
         try:
             manifest = await anyio.to_thread.run_sync(_unpacked, archive, folder)
             mark: VaultMark | None = None
@@ -70,6 +70,13 @@ async def restore(settings: Settings, archive: Path, clock: Clock, *, resume: bo
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))
     return Restored(manifest.made_at, cancelled, tuple(aside))
+
+
+def _fresh_folder(beside: Path) -> Path:
+    """Where to unpack to; what an earlier restore left that was killed goes."""
+    for left in beside.glob(".restore-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp("", ".restore-", beside))
 
 
 def _unpacked(archive: Path, folder: Path) -> Manifest:

@@ -18,3 +18,6 @@ PREFIX: Final = 6
 
 FIRINGS: Final = 100
 """Firings of one schedule that are kept for people; what was decided is known by its mark."""
+
+SCHEDULE_SECONDS: Final = 400 * 86_400.0
+"""How long a schedule is remembered that decides nothing any more: its workflow is gone, or its trigger was changed."""

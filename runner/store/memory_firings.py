@@ -45,6 +45,11 @@ class FiringTables:
         key = (firing.workflow, firing.trigger)
         self.marks[key] = max(firing.scheduled_at, self.marks.get(key, firing.scheduled_at))
 
+    def forget(self, before: float) -> None:
+        """Drop schedules that decided nothing after `before`."""
+        self.marks = {key: until for key, until in self.marks.items() if until > before}
+        self.rows = {at: row for at, row in self.rows.items() if at[:2] in self.marks}
+
     def ended(self, run: str, workflow: str, state: str, failures: int) -> None:
         """Keep an end."""
         if self.watched:

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from runner.ports import Append, Swept
-from runner.store.bounds import ENDED
+from runner.store.bounds import ENDED, SCHEDULE_SECONDS
 from runner.store.journal import holds_sealed, without_sealed
 from runner.store.retention import SEALED_SECONDS
 from runner.store.tables import Entry, Tables
@@ -49,7 +49,8 @@ def _ended_at(entry: Entry) -> float:
 
 
 def forget(tables: Tables, now: float) -> bool:
-    """Drop keys whose time is over, and sealed values that nobody asks for any more."""
+    """Drop keys and schedules whose time is over, and sealed values that nobody asks for any more."""
+    tables.firings.forget(now - SCHEDULE_SECONDS)
     tables.dedupe = {at: kept for at, kept in tables.dedupe.items() if kept[1] is None or kept[1] > now}
     for run, entry in tables.runs.items():
         if entry.row.state == "succeeded" and _ended_at(entry) <= now - SEALED_SECONDS:

@@ -2,7 +2,7 @@
 What the store forgets when its time is over, and the space that it gives back: slices of the writer's thread.
 
     sweep ──► runs past retention, eight at a time; a long one is hidden first, then goes piece by piece
-    forget ─► sealed values of succeeded runs, deduplication keys that have run out
+    forget ─► sealed values of succeeded runs, deduplication keys that have run out, schedules of long ago
     shrink ─► free pages go back to the file system
 
 A slice is one job of `runner.store.writer`: it shares a transaction with whatever waits and ends after `SLICE` seconds,
@@ -16,6 +16,7 @@ from typing import Final
 
 from runner.errors import StoreFormatError
 from runner.ports import Swept
+from runner.store.bounds import SCHEDULE_SECONDS
 from runner.store.journal import without_sealed
 from runner.store.statements import listed, load
 
@@ -98,10 +99,19 @@ class Retention:
         """Whether more of it waits: sealed values that have served their run, keys whose time is over."""
         deadline = time.perf_counter() + SLICE
         keys = connection.execute(self._sql["delete_dedupe"], (now, _KEYS)).rowcount
+        self._forget_schedules(connection, now - SCHEDULE_SECONDS, deadline)
         while time.perf_counter() < deadline:
             if not self._unseal(connection, now, deadline):
                 return self._unseal_ends(connection) or keys == _KEYS
         return True
+
+    def _forget_schedules(self, connection: sqlite3.Connection, before: float, deadline: float) -> None:
+        """What is left of them goes with one of the next passes: nobody waits for it."""
+        for schedule in connection.execute(self._sql["old_schedules"], (before, _KEYS)).fetchall():
+            if time.perf_counter() > deadline:
+                return
+            connection.execute(self._sql["delete_firings"], schedule)
+            connection.execute(self._sql["delete_schedule"], schedule)
 
     def _unseal(self, connection: sqlite3.Connection, now: float, deadline: float) -> bool:
         """Take the sealed values out of one run's journal, as far as the time goes; False where no run has any."""

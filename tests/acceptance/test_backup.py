@@ -1,8 +1,12 @@
 """Backups while runs go on, and what comes back from one."""
 
 import json
+import signal
+import sqlite3
 import stat
+import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,7 @@ from aiohttp import web
 
 from runner.secrets.keys import new_master_key
 from runner.store.copies import BOOT_GAP
+from tests.acceptance import killed_restore
 from tests.acceptance.conftest import Installation
 from tests.conftest import OpenServer
 
@@ -119,6 +124,26 @@ async def test_a_restored_store_is_held(installation: Installation, backup: Path
     with installation.daemon() as daemon:
         ready = daemon.wait_for("ready")
         assert (ready["recovered"], ready["boot"] > BOOT_GAP) == (0, True)
+        assert b"API_KEY" in (await installation.arun("secrets", "list", check=True)).stdout
+
+
+async def test_a_restore_that_was_killed_is_finished_by_the_next(installation: Installation, backup: Path) -> None:
+    """Killed before its first, second and third file take their places: each is whole, the old one or the new one."""
+    data = installation.folder / "data"
+    for number in (1, 2, 3):
+        words = [sys.executable, killed_restore.__file__, str(number), "restore", str(backup)]
+        done = await anyio.run_process(words, cwd=installation.folder, env=installation.environ, check=False)
+        assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+        for name in ("runner.db", "runner-runs.db"):
+            with closing(sqlite3.connect(data / name)) as database:
+                assert database.execute("pragma integrity_check").fetchall() == [("ok",)]
+
+    await installation.arun("restore", backup, check=True)
+
+    assert run_of(installation)["state"] == "cancelled"
+    assert not [*data.glob(".restore*")]
+    with installation.daemon() as daemon:
+        assert daemon.wait_for("ready")["recovered"] == 0
         assert b"API_KEY" in (await installation.arun("secrets", "list", check=True)).stdout
 
 

@@ -57,6 +57,18 @@ where revision in (select value from json_each(?))
 delete from dedupe
 where (workflow, key) in (select workflow, key from dedupe where until <= ? limit ?);
 
+-- name: old_schedules
+-- Schedules that decided nothing for long.
+select workflow, trigger from schedules where decided_until <= ? limit ?;
+
+-- name: delete_firings
+-- What is told of one schedule.
+delete from firings where workflow = ? and trigger = ?;
+
+-- name: delete_schedule
+-- How far it was decided.
+delete from schedules where workflow = ? and trigger = ?;
+
 -- name: sealed
 -- A run that has succeeded and whose sealed values nobody needs any more, but for that of its end.
 select id from runs where sealed = 1 and state = 'succeeded' and ended_at <= ? order by id limit 1;

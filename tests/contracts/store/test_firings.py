@@ -6,6 +6,7 @@ import pytest
 
 from runner.ports import Admission, FiringRow, RunChange, Store
 from runner.records import Firing
+from runner.store.bounds import SCHEDULE_SECONDS
 from tests.contracts.store.conftest import Reopen
 from tests.contracts.store.made import admission, append
 
@@ -45,6 +46,17 @@ class TestFirings:
         assert (late.verdict, late.run) == ("duplicate", "")
         await store.firings.begin(Firing("job", "id-1", 10.0))
         assert await store.firings.marks() == {("job", "id-1"): 5000.0}
+
+    async def test_a_schedule_of_long_ago_is_forgotten(self, store: Store) -> None:
+        """With all that is told of it, once it decided nothing for over a year; others stay as they are."""
+        await store.firings.record(FiringRow("old", "id-1", 1000.0, 1001.0, "missed", None, "", 2))
+        await store.firings.record(FiringRow("job", "id-1", 2000.0, 2001.0, "missed", None, "", 2))
+
+        while await store.forget(1000.0 + SCHEDULE_SECONDS):
+            pass
+
+        assert await store.firings.marks() == {("job", "id-1"): 2000.0}
+        assert (await store.firings.recent("old", 10), len(await store.firings.recent("job", 10))) == ([], 1)
 
     async def test_what_was_not_made_is_told(self, store: Store) -> None:
         """A row says why; the newest come first; the mark is where the row is."""
