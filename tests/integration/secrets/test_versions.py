@@ -11,7 +11,7 @@ from runner.secrets.keys import MasterKey
 from runner.secrets.policy import EVERYTHING, Policy, PolicyChange
 from runner.secrets.vault import Vault, open_vault
 from runner.testing import FakeClock
-from tests.integration.secrets.disk import every_byte
+from tests.integration.secrets.disk import behind_its_back, every_byte
 
 K = frozenset({"K"})
 HOST_A, HOST_B = "https://a.example.com", "https://b.example.com"
@@ -159,6 +159,22 @@ class TestPruning:
 
         assert small.is_erased
         assert not [blob for blob in (gone.sealed, gone.wrapped) if blob[1:40] in disk]
+
+    async def test_a_pruned_version_is_gone_once_its_last_reader_is(self, small: Vault, vault_path: Path) -> None:
+        """Another process that reads all the while keeps the bytes, and that is said; after it `erase` takes them."""
+        await fill(small, 3)
+        (gone, *_) = (await small._rows.snapshot())[1].versions
+        with behind_its_back(vault_path) as reader:
+            reader.execute("begin")
+            reader.execute("select * from versions").fetchone()
+            await small.set("K", "value-number-4")
+            assert (await small.info("K")).versions == (2, 3, 4)
+            assert not small.is_erased
+            assert gone.sealed[1:40] in every_byte(vault_path.parent)
+            reader.execute("commit")
+
+            assert await small.erase()
+            assert not [blob for blob in (gone.sealed, gone.wrapped) if blob[1:40] in every_byte(vault_path.parent)]
 
 
 class TestPolicies:

@@ -1,0 +1,60 @@
+"""A daemon under load, and others that change a secret: each change counts for the next action."""
+
+import re
+
+import anyio
+import anyio.to_thread
+import httpx
+
+from tests.acceptance.conftest import PATIENCE, Installation
+from tests.conftest import OpenServer
+from tests.integration.secrets.test_processes import setter, told
+from tests.services.http_server import answer
+
+COMMANDS = 10
+CHANGES = 100
+CLIENTS = 2
+
+FLOW = """
+triggers: [{{type: http, config: {{path: /{name}, auth: none, respond: result}}}}]
+actions:
+  - {{id: call, type: http, config: {{url: "{url}/{name}", headers: {{X-Key: $secret.A}}}}}}
+output: $action.call.status
+"""
+
+
+async def test_each_of_a_hundred_changes_counts_for_the_next_action(
+    installation: Installation, http_server: OpenServer
+) -> None:
+    """Ten by the command, ninety by one other process, while clients keep the daemon busy with the same secret."""
+    server = await http_server(answer({"ok": True}))
+    for name in ("load", "next"):
+        installation.write(f"{name}.yaml", FLOW.format(name=name, url=server.url("").rstrip("/")))
+    installation.set_secret("A", "value-number-before")
+    key = re.findall(r'master_key = "(.+)"', (installation.folder / "config.toml").read_text())[0]
+    under_load = []
+    with installation.daemon() as daemon, setter(installation.folder / "data" / "runner.db", key) as process:
+        base = f"http://127.0.0.1:{daemon.port}"
+        async with httpx.AsyncClient(base_url=base, timeout=PATIENCE) as client, anyio.create_task_group() as tasks:
+
+            async def load() -> None:
+                while True:
+                    under_load.append((await client.post("/load", json={})).status_code)
+
+            for _ in range(CLIENTS):
+                tasks.start_soon(load)
+            for number in range(CHANGES):
+                value = f"value-number-{number:03}"
+                if number < COMMANDS:
+                    await installation.arun("secrets", "set", "A", "-", stdin=value.encode(), check=True)
+                else:
+                    await anyio.to_thread.run_sync(told, process, f"set {value}")
+                assert (await client.post("/next", json={})).json() == 200
+            tasks.cancel_scope.cancel()
+        assert process.stdin is not None
+        process.stdin.close()
+
+    seen = [request.headers["x-key"] for request in server.requests if request.path == "/next"]
+    assert seen == [f"value-number-{number:03}" for number in range(CHANGES)]
+    assert len(under_load) > CLIENTS
+    assert set(under_load) == {200}
