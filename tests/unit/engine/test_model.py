@@ -262,7 +262,8 @@ class Histories(RuleBasedStateMachine):
     @rule(data=st.data())
     def somebody_answers(self, data: Any) -> Any:
         """An answer comes, before its action waits or while it does."""
-        places = [node.place for node in self.run.nodes.values() if node.plan.type == "wait" and not node.ended]
+        waits = [node for node in self.run.nodes.values() if node.plan.type == "wait" and not node.ended]
+        places = [node.place for node in waits if not node.loops]  # a loop asks at its items alone
         if places:
             place = data.draw(st.sampled_from(places))
             generation = str(self.run.nodes[place].generation)

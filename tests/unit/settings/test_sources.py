@@ -29,6 +29,7 @@ VALUES = {
     "dashboard.strict_hosts": (True, True),
     "dashboard.master_key_previous": ("another passphrase of length", "another passphrase of length"),
     "dashboard.master_key_previous_file": ("/run/secrets/before", Path("/run/secrets/before")),
+    "server.public_url": ("https://hooks.example.com", "https://hooks.example.com"),
     "dashboard.public_url": ("https://runner.example.com", "https://runner.example.com"),
     "dashboard.trusted_proxies": (["10.0.0.5", "172.16.0.0/12"], ("10.0.0.5", "172.16.0.0/12")),
     "sqlite.path": ("/var/lib/runner/servflow.db", Path("/var/lib/runner/servflow.db")),
