@@ -158,6 +158,19 @@ class TestAtTheStart:
         for cut in (blob[:-1], blob + b"\0", b"", blob[:5]):
             assert _is_refused(opener, snapshot, **{column: cut})
 
+    async def test_opening_decrypts_nothing(self, vault: Vault) -> None:
+        """A value that would not open is listed all the same, and refused where it is asked for."""
+        await vault.set("A", "first-value-of-a")
+        _, snapshot = await vault._rows.snapshot()
+        row = msgspec.structs.replace(snapshot.versions[0], sealed=b"")
+        forged = _with_manifest(vault._opener, msgspec.structs.replace(snapshot, versions=(row,)))
+
+        content = vault._opener.open(forged, NOTHING)
+
+        assert list(content.infos) == ["A"]
+        with pytest.raises(VaultTamperedError, match="the secret A, version 1"):
+            assert content.current["A"]
+
     @pytest.mark.parametrize(
         "change",
         [{"version": 2}, {"secret": b"\0" * 16}],
