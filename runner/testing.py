@@ -112,9 +112,9 @@ class FakeDestinations:
         """Those of `names` that are bound."""
         return {name: self.origins[name] for name in sorted(names & self.origins.keys())}
 
-    def sent(self, names: frozenset[str], to: Origin) -> None:
+    def sent(self, names: frozenset[str], to: str) -> None:
         """Kept in `went`."""
-        self.went += [(name, str(to)) for name in sorted(names)]
+        self.went += [(name, to) for name in sorted(names)]
 
     def refused(self, secret: str, to: str, workflow: str) -> None:  # noqa: ARG002  it knows one workflow
         """Kept in `stayed`."""

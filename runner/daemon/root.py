@@ -26,6 +26,7 @@ from runner.engine.callbacks import Addresses
 from runner.engine.dispatcher import Dispatcher, open_dispatcher
 from runner.engine.limits import EngineLimits
 from runner.engine.services import Services
+from runner.errors import VaultKeyError
 from runner.executors import action_types
 from runner.ports import ActionType, Executor, ExecutorLimits, Sealer, Store
 from runner.redaction import Redactor
@@ -84,6 +85,10 @@ async def open_confidential(
     text = await read_master_key(
         text=dashboard.master_key, file=dashboard.master_key_file, command=dashboard.master_key_command
     )
+    if text is None and settings.sqlite.path.exists():
+        raise VaultKeyError(
+            f"No master key is set, but there is a vault, {settings.sqlite.path}: set dashboard.master_key."
+        )
     if text is not None:
         redactor.know("own", {"dashboard.master_key": [text.reveal()]})
     environment = Environment(environ, allow=settings.env.allow, secret=settings.env.secret)

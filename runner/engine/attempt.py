@@ -41,11 +41,19 @@ class AttemptCall:
     """The `Call` of `runner.ports` for one attempt."""
 
     __slots__ = (
-        "_destinations", "_generation", "_keep", "_sealer", "attempt", "keyed", "left", "pages", "place", "run",
-        "timeout", "workflow",
+        "_destinations", "_generation", "_keep", "_sealer", "_shown", "attempt", "keyed", "left", "pages", "place",
+        "run", "timeout", "workflow",
     )  # fmt: skip
 
-    def __init__(self, node: Node, run: Run, services: Services, pages: Sequence[Result], keep: KeepPage) -> None:
+    def __init__(
+        self,
+        node: Node,
+        run: Run,
+        services: Services,
+        pages: Sequence[Result],
+        keep: KeepPage,
+        shown: Callable[[str], str],
+    ) -> None:
         self.run = run.id
         self.workflow = run.plan.workflow.name
         self.place = node.place
@@ -58,6 +66,7 @@ class AttemptCall:
         self._sealer: Sealer = services.sealer
         self._destinations: Destinations = services.destinations
         self._keep = keep
+        self._shown = shown
 
     def idempotency_key(self, page: int = 0) -> str:
         """The same on every attempt and after recovery: who asked for it can be tried again, whatever became of it."""
@@ -85,8 +94,8 @@ class AttemptCall:
         return await self._destinations.bound(names, data)
 
     def sending(self, names: Names, to: Origin) -> None:
-        """What was let go."""
-        self._destinations.sent(names, to)
+        """What was let go; of an origin that is itself a secret only the mask is told."""
+        self._destinations.sent(names, self._shown(str(to)))
 
     def refused(self, secret: str, to: str) -> None:
         """What was not."""

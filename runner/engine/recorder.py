@@ -133,11 +133,15 @@ class Recorder:
         """
         return await opened(stored, run or self.run, self._journal, self._sealer)
 
+    def shown(self, text: str) -> str:
+        """A text as people may see it."""
+        return self._redactor.text(text)
+
     def failure(self, error: ActionError, *, attempts: int = 1, action: str = "") -> Failure:
         """A failure with everything in it masked."""
         return Failure(
             type=error.kind,
-            message=self._redactor.text(str(error)),
+            message=self.shown(str(error)),
             attempts=attempts,
             action=action,
             facts=self._redactor.value(dict(error.facts)) if error.facts else {},

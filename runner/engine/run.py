@@ -181,7 +181,7 @@ class Conductor:
         end, value, left = cancelled(node, services, left=False), None, False
         with self._scopes[node.place] as scope:
             pages = [Result(*await recorder.load(stored)) for stored in node.pages]
-            call = AttemptCall(node, self.run, services, pages, partial(self._keep_page, node))
+            call = AttemptCall(node, self.run, services, pages, partial(self._keep_page, node), recorder.shown)
             await recorder.durable()
             try:
                 end, value = await carry_out(node, call, self._stage.context, recorder, services)

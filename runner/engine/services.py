@@ -31,8 +31,8 @@ class Destinations(Protocol):
     async def bound(self, names: Names, data: Sequence[bytes]) -> Mapping[str, Sequence[Origin]]:
         """The secrets among `names`, or with a value in `data`, that are bound to origins. Raises SecretError."""
 
-    def sent(self, names: Names, to: Origin) -> None:
-        """Something made of these secrets is on its way to there."""
+    def sent(self, names: Names, to: str) -> None:
+        """Something made of these secrets is on its way to this origin, in which nothing is secret as it is written."""
 
     def refused(self, secret: str, to: str, workflow: str) -> None:
         """A run of `workflow` was kept from sending it there; `to` as it may be shown."""

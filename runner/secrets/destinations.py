@@ -93,8 +93,8 @@ class Destinations:
             found |= _within(known.search, data)
         return {name: known.origins[name] for name in sorted(found)} if found else _NOTHING
 
-    def sent(self, names: Names, to: Origin) -> None:
-        """Something made of these secrets is on its way to there."""
+    def sent(self, names: Names, to: str) -> None:
+        """Something made of these secrets is on its way to this origin, written with nothing secret in it."""
         self._seen.sent(names, to)
 
     def refused(self, secret: str, to: str, workflow: str) -> None:

@@ -21,7 +21,6 @@ import msgspec
 
 from runner import log
 from runner.clock import Clock
-from runner.origins import Origin
 
 EVERY: Final = 5.0
 """Seconds between two writes."""
@@ -57,13 +56,13 @@ class Sightings:
         for name in names:
             self._of(name).last_resolved = now
 
-    def sent(self, names: Iterable[str], to: Origin) -> None:
-        """Something made of these was sent there now."""
-        now, text = self._clock.wall(), str(to)
+    def sent(self, names: Iterable[str], to: str) -> None:
+        """Something made of these was sent there now: an origin in which nothing is secret."""
+        now = self._clock.wall()
         for name in names:
             hosts = self._of(name).hosts
-            hosts.pop(text, None)
-            hosts[text] = now
+            hosts.pop(to, None)
+            hosts[to] = now
             if len(hosts) > HOSTS:
                 del hosts[next(iter(hosts))]
 

@@ -52,7 +52,7 @@ class FakeCall:
 
     def sending(self, names: frozenset[str], to: Origin) -> None:
         """Remembered."""
-        self.destinations.sent(names, to)
+        self.destinations.sent(names, str(to))
 
     def refused(self, secret: str, to: str) -> None:
         """Remembered."""
