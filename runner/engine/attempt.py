@@ -98,8 +98,8 @@ class AttemptCall:
         self._destinations.sent(names, self._shown(str(to)))
 
     def refused(self, secret: str, to: str) -> None:
-        """What was not."""
-        self._destinations.refused(secret, to, self.workflow)
+        """What was not; where it was to go is told as above."""
+        self._destinations.refused(secret, self._shown(to), self.workflow)
 
 
 async def carry_out(

@@ -55,6 +55,7 @@ def requests_flow(origin: str) -> str:
     sent["closed"] = {"url": "http://127.0.0.1:9/{{ $item.v | urlencode }}"}
     sent["host"] = {"url": "http://$item.v/x"}
     sent["coded-host"] = {"url": "http://{{ $item.v | hex }}.test/x"}
+    sent["kept-back"] = {"url": "http://{{ $item.v | hex }}.test/x", "headers": {"X-Canary": "$secret.BOUND"}}
     sent["userinfo"] = {"url": "http://u:{{ $item.v | urlencode }}@127.0.0.1:9/"}
     sent["whole"] = {"url": "$item.v"}
     sent["proxy"] = {"url": f"{origin}/echo", "proxy": "http://u:{{ $item.v | urlencode }}@127.0.0.1:9"}

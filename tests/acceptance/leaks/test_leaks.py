@@ -31,6 +31,7 @@ OWN = {
     "CANARY_MOUNTED": "file-Canary/with a blank+2",
     "TOKEN": "input-Canary/with a blank+3",
     "GIVEN": GIVEN,
+    "BOUND": "bound-Canary/with a blank+4",
 }
 PAGES = (
     "/",
@@ -72,6 +73,8 @@ async def test_no_secret_is_in_anything_that_was_written(
     outputs = Outputs(installation)
     installation.settings(shutdown_timeout="1s")
     await put(installation, dict(SECRETS))
+    bound = ("secrets", "set", "BOUND", "-", "--allowed-host", "api.example.test")
+    await installation.arun(*bound, stdin=OWN["BOUND"].encode(), check=True)
     installation.write("requests.yaml", flows.requests_flow(server.origin))
     installation.write("statements.yaml", flows.statements_flow(postgres_url, mysql_url))
     installation.write("expressions.yaml", flows.expressions_flow())
