@@ -30,7 +30,7 @@ from runner.problems import PROBLEM_TYPE, problem_document
 
 _REASONS: Final = {
     "unknown": 404, "full": 429, "draining": 503, "degraded": 503, "ended": 409, "live": 409, "gone": 409,
-    "paused": 409, "too_large": 413,
+    "paused": 409, "not_paused": 409, "rerun": 409, "too_large": 413,
 }  # fmt: skip
 _STATUS: Final[Mapping[type[RunnerError], int]] = {
     StoreDegradedError: 503,

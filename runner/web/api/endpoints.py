@@ -1,7 +1,7 @@
 """
 What an endpoint is: one row of the table that routes and OpenAPI are made of.
 
-    Endpoint ──route()──► scope? 403 ──► query, headers and body by their models, or 400, 415, 422 ──► handler
+    Endpoint ──ask()──► scope? 403 ──► query, headers and body by their models, or 400, 415, 422 ──► handler
 
 A body is decoded strictly by msgspec. What is wrong is told by its path and by what was expected, never with anything
 that was sent. Paths hold `{name}` parts, lists have `limit` and an opaque `cursor`.
@@ -43,6 +43,7 @@ class Header(msgspec.Struct, frozen=True):
 
     name: str
     description: str
+    pattern: str = ""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -92,22 +93,18 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[Header, ...] = ()
     problems: tuple[int, ...] = ()
 
-    def route(self, services: Services) -> Route:
-        """As Starlette takes it."""
-
-        async def asked(request: Request) -> Response:
-            caller = caller_of(request)
-            if self.scope is not None:
-                assert caller is not None, "the door lets nobody in whom it does not know"
-                caller.require(self.scope)
-            try:
-                query = None if self.query is None else _query(request, self.query)
-                body = None if self.body is None else await self._body(request)
-            except msgspec.ValidationError as error:
-                return problem(422, "the request is not as described", errors=[_told(error)])
-            return await self.handler(services, Asked(request, caller, query, body))
-
-        return Route(PREFIX + self.path, asked, methods=[self.method])
+    async def ask(self, services: Services, request: Request) -> Response:
+        """Read a request and answer it."""
+        caller = caller_of(request)
+        if self.scope is not None:
+            assert caller is not None, "the door lets nobody in whom it does not know"
+            caller.require(self.scope)
+        try:
+            query = None if self.query is None else _query(request, self.query)
+            body = None if self.body is None else await self._body(request)
+        except msgspec.ValidationError as error:
+            return problem(422, "the request is not as described", errors=[_told(error)])
+        return await self.handler(services, Asked(request, caller, query, body))
 
     async def _body(self, request: Request) -> Any:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -125,11 +122,24 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             raise HTTPException(400, "the body is no JSON") from None
 
 
+def route(path: str, rows: Sequence[Endpoint], services: Services) -> Route:
+    """All methods of one path, so that a 405 names them all."""
+    by_method = {each.method: each for each in rows}
+
+    async def asked(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        return await by_method[method].ask(services, request)
+
+    return Route(PREFIX + path, asked, methods=list(by_method))
+
+
 class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which part of a list."""
 
     limit: Annotated[int, Meta(ge=1, le=MOST_LISTED, description="How many at most.")] = 50
-    cursor: Annotated[str, Meta(max_length=500, description="`next` of the page before.")] = ""
+    cursor: Annotated[
+        str, Meta(max_length=500, pattern="^[A-Za-z0-9_-]*$", description="`next` of the page before.")
+    ] = ""
 
 
 def json_answer(document: object, status: int = 200, **headers: str) -> Response:

@@ -65,7 +65,7 @@ def _operation(each: Endpoint, schemas: dict[Any, Any], components: dict[str, An
     if each.scope is not None:
         found["description"] = f"Scope: `{each.scope}`."
     if each.body is not None:
-        schema = {"type": "string"} if each.body is str else schemas[each.body]
+        schema = {} if each.body is str else schemas[each.body]
         found["requestBody"] = {"required": True, "content": {each.media: {"schema": schema}}}
     if any(header.name == "If-None-Match" for header in each.headers) and each.method == "GET":
         found["responses"]["304"] = {"description": "Nothing changed"}
@@ -98,5 +98,5 @@ def _parameters(each: Endpoint, schemas: dict[Any, Any], components: dict[str, A
             plain = {key: value for key, value in schema.items() if key != "description"}
             yield {"name": name, "in": "query", "schema": plain, "description": schema.get("description", "")}
     for header in each.headers:
-        shown = {"name": header.name, "in": "header", "schema": {"type": "string"}, "description": header.description}
-        yield shown
+        text = {"type": "string"} | ({"pattern": header.pattern} if header.pattern else {})
+        yield {"name": header.name, "in": "header", "schema": text, "description": header.description}

@@ -159,8 +159,8 @@ def _expected(asked: Asked) -> int | None:
     return int(found[1])
 
 
-_MATCH: Final = Header("If-Match", 'The version that has to be the current one, `"3"`.')
-_NEW: Final = Header("If-None-Match", "`*`: only if there is no such secret yet.")
+_MATCH: Final = Header("If-Match", 'The version that has to be the current one, `"3"`.', r'^("\d{1,9}"|\*)$')
+_NEW: Final = Header("If-None-Match", "`*`: only if there is no such secret yet.", r"^\*$")
 _READ: Final[dict[str, Any]] = {"method": "GET", "scope": "secrets"}
 
 ENDPOINTS: Final = (

@@ -1,7 +1,7 @@
 """
 All endpoints of the API, and the routes that are made of them.
 
-    ENDPOINTS ──routes(services)──► one Route each, and /api/openapi.json
+    ENDPOINTS ──routes(services)──► one Route a path, and /api/openapi.json
 """
 
 from typing import Final
@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from runner.web.api import administration, runs, secrets, workflows
-from runner.web.api.endpoints import JSON, Endpoint
+from runner.web.api.endpoints import JSON, Endpoint, route
 from runner.web.api.openapi import document
 from runner.web.services import Services
 
@@ -25,10 +25,13 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
 
 
 def routes(services: Services) -> list[Route]:
-    """One for each row, and the document of them all."""
+    """One for each path, and the document of them all."""
+    paths: dict[str, list[Endpoint]] = {}
+    for each in ENDPOINTS:
+        paths.setdefault(each.path, []).append(each)
     described = msgspec.json.encode(document(ENDPOINTS))
 
     async def openapi(_: Request) -> Response:
         return Response(described, media_type=JSON)
 
-    return [*(each.route(services) for each in ENDPOINTS), Route("/api/openapi.json", openapi)]
+    return [*(route(path, rows, services) for path, rows in paths.items()), Route("/api/openapi.json", openapi)]

@@ -104,7 +104,7 @@ def _key(document: Any) -> str:
     return f"{document['name']}\0{document['state']}\0{document['file']}"
 
 
-_IDEMPOTENCY: Final = Header("Idempotency-Key", "The same key within a day is the same run.")
+_IDEMPOTENCY: Final = Header("Idempotency-Key", "The same key within a day is the same run.", f"^{_KEY.pattern}$")
 _PREFER: Final = Header(
     "Prefer", f"`wait=10`: answer with the ended run, within so many seconds (at most {MOST_SECONDS})."
 )

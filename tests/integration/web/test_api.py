@@ -322,6 +322,25 @@ class TestErrors:
 
         assert (answer.status_code, answer.json()["detail"]) == (415, "expected a body of type application/json")
 
+    async def test_a_method_that_is_not_answered_is_told_with_those_that_are(self, program_of_everything: Any) -> None:
+        """405 names every method of the path."""
+        answer = await program_of_everything.patch("/api/v1/secrets/A_KEY", json={})
+
+        assert answer.status_code == 405
+        assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "PUT", "DELETE"}
+
+    async def test_what_is_no_error_of_the_sender_is_a_conflict(self, program_of_everything: Any) -> None:
+        """A workflow that is not paused, a run that succeeded: 409."""
+        run = await program_of_everything.post(
+            "/api/v1/workflows/hello/runs", json={"inputs": {"n": 1}}, headers={"prefer": "wait=20"}
+        )
+        answers = [
+            await program_of_everything.post("/api/v1/workflows/hello/resume"),
+            await program_of_everything.post(f"/api/v1/runs/{run.json()['run']}/rerun", json={}),
+        ]
+
+        assert [answer.status_code for answer in answers] == [409, 409]
+
 
 class TestOpenApi:
     async def test_the_document_names_every_endpoint(self, portal: Portal) -> None:
