@@ -8,6 +8,7 @@ Schemas come from the same models that decode requests.
 
 import re
 from collections.abc import Iterable, Sequence
+from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
@@ -54,19 +55,23 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 
 
 def _operation(each: Endpoint, schemas: dict[Any, Any], components: dict[str, Any]) -> dict[str, Any]:
-    answered = {"description": each.summary, "content": {each.answer_media: {"schema": schemas[each.answer]}}}
+    schema = {"type": "string"} if each.answer is str else schemas[each.answer]
+    answered = {"description": each.summary, "content": {each.answer_media: {"schema": schema}}}
     found: dict[str, Any] = {
         "summary": each.summary,
         "operationId": f"{each.method.lower()}{re.sub(r'[^A-Za-z]+', '_', each.path)}".rstrip("_"),
         "parameters": [*_parameters(each, schemas, components)],
-        "responses": {str(status): answered for status in (each.status, *each.also)},
+        "responses": {
+            str(status): {"description": "There is no more"} if status == HTTPStatus.NO_CONTENT else answered
+            for status in (each.status, *each.also)
+        },
         "security": [] if each.scope is None else [{"token": []}],
     }
     if each.scope is not None:
         found["description"] = f"Scope: `{each.scope}`."
     if each.body is not None:
-        schema = {} if each.body is str else schemas[each.body]
-        found["requestBody"] = {"required": True, "content": {each.media: {"schema": schema}}}
+        wanted = {} if each.body is str else schemas[each.body]
+        found["requestBody"] = {"required": True, "content": {each.media: {"schema": wanted}}}
     if any(header.name == "If-None-Match" for header in each.headers) and each.method == "GET":
         found["responses"]["304"] = {"description": "Nothing changed"}
     if any(header.name == "Prefer" for header in each.headers):

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from runner.web.api import administration, runs, secrets, workflows
+from runner.web.api import administration, events, runs, secrets, workflows
 from runner.web.api.endpoints import JSON, Endpoint, route
 from runner.web.api.openapi import document
 from runner.web.services import Services
@@ -19,6 +19,7 @@ from runner.web.services import Services
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *workflows.ENDPOINTS,
     *runs.ENDPOINTS,
+    *events.ENDPOINTS,
     *secrets.ENDPOINTS,
     *administration.ENDPOINTS,
 )

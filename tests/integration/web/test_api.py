@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import anyio
+import httpx
 import msgspec
 import pytest
 
@@ -54,6 +56,7 @@ class TestScopes:
             ):
                 for each in [row for row in rows if row.scope == scope]:
                     path = "/api/v1" + each.path.replace("{name}", "nothing").replace("{run}", "nothing")
+                    path += "?run=nothing" if each.path == "/events" else ""
                     refused, told, allowed = [await who.request(each.method, path) for who in (stranger, wrong, right)]
 
                     assert refused.status_code == 401, path
@@ -166,6 +169,50 @@ class TestRuns:
         assert checked(good, models.Validation).valid
         assert [each.line for each in checked(bad, models.Validation).problems] == [1, 1]
         assert (bytes_.status_code, kind.status_code) == (400, 415)
+
+
+async def told(program: httpx.AsyncClient, run: str, last: str = "0") -> list[tuple[str, str, Any]]:
+    """The messages of a run's stream until it ends: id, event, data."""
+    found = []
+    async with program.stream("GET", "/api/v1/events", params={"run": run}, headers={"last-event-id": last}) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        async for line in answer.aiter_lines():
+            name, _, value = line.partition(": ")
+            if name == "id":
+                number = value
+            elif name == "event":
+                kind = value
+            elif name == "data":
+                found.append((number, kind, json.loads(value)))
+    return found
+
+
+class TestEvents:
+    async def test_a_reader_hears_everything_once_however_often_it_comes_again(self, portal: Portal) -> None:
+        """From the beginning while the run goes on; from any place afterwards; at the end there is no more."""
+        await ready(portal)
+        async with portal.program("read", "run") as program:
+            run = (await program.post("/api/v1/workflows/waits/runs", json={})).json()["run"]
+            live: list[tuple[str, str, Any]] = []
+
+            async def follow() -> None:
+                live.extend(await told(program, run))
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(follow)
+                await program.post(f"/api/v1/runs/{run}/cancel")
+            whole = await told(program, run)
+            rest = await told(program, run, last="2")
+            over = await program.get("/api/v1/events", params={"run": run}, headers={"last-event-id": whole[-1][0]})
+            unknown = await program.get("/api/v1/events?run=nothing")
+            wrong = await program.get("/api/v1/events", params={"run": run}, headers={"last-event-id": "a"})
+
+        assert [each[:2] for each in live] == [each[:2] for each in whole]
+        assert [each[1] for each in whole][0 :: len(whole) - 1] == ["accepted", "ended_run"]
+        assert [int(each[0]) for each in whole[:-1]] == list(range(1, len(whole)))
+        assert rest == whole[2:]
+        assert whole[-1][2]["state"] == "cancelled"
+        assert (over.status_code, unknown.status_code, wrong.status_code) == (204, 404, 422)
 
 
 class TestSecrets:

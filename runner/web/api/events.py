@@ -1,0 +1,82 @@
+"""
+`/events`: what happens in a run, as server-sent events, from its beginning or from where a reader was.
+
+    journal + news ──Running.follow()──► id: 7, event: finished, data: {…}      id: the event's place in the journal
+    Last-Event-ID: 7 ──► from the eighth on           at the end event: ended_run, data: the run; asked again: 204
+
+A reader that was too slow is cut off rather than told half: browsers come again by themselves, with the last id, and
+get the rest from the journal. So do they where the daemon starts anew.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+from starlette.exceptions import HTTPException
+from starlette.responses import Response, StreamingResponse
+
+from runner.events import decode
+from runner.web.api.endpoints import Asked, Endpoint, Header
+from runner.web.api.runs import shown_events
+from runner.web.lines import AnyLine, EndedLine, EventLine
+from runner.web.services import Services
+
+STREAM: Final = "text/event-stream"
+_LONGEST_NUMBER: Final = 9
+
+
+class EventsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of which run."""
+
+    run: Annotated[str, Meta(min_length=1, max_length=64, description="A run's id, or the beginning of one.")]
+
+
+async def _events(services: Services, asked: Asked) -> Response:
+    text = asked.header("last-event-id") or "0"
+    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER):
+        raise HTTPException(422, "Last-Event-ID: expected the id of an event of this stream")
+    lines = services.running.follow(asked.query.run)
+    await anext(lines)
+    row = await services.records.get(asked.query.run)
+    if row is not None and row.ended_at is not None:
+        count = sum(len(entry.events) for entry in await services.records.read(row.id))
+        if int(text) >= count:
+            return Response(status_code=204)
+    return StreamingResponse(_written(lines, int(text)), media_type=STREAM)
+
+
+async def _written(lines: AsyncIterator[AnyLine], seen: int) -> AsyncIterator[bytes]:
+    number = 0
+    async for line in lines:
+        match line:
+            case EventLine():
+                number += 1
+                if number > seen:
+                    events = decode(line.events)
+                    yield _message(number, events[0].__struct_config__.tag, msgspec.json.encode(shown_events(events)))
+            case EndedLine():
+                yield _message(number, "ended_run", line.result)
+            case _:
+                return
+
+
+def _message(number: int, kind: object, data: bytes) -> bytes:
+    return f"id: {number}\nevent: {kind}\ndata: ".encode() + data + b"\n\n"
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        method="GET",
+        path="/events",
+        scope="read",
+        summary="What happens in a run, as it happens",
+        handler=_events,
+        answer=str,
+        answer_media=STREAM,
+        also=(204,),
+        query=EventsQuery,
+        headers=(Header("Last-Event-ID", "Go on behind this event.", r"^\d{1,9}$"),),
+        problems=(404, 503),
+    ),
+)
