@@ -9,7 +9,6 @@ from typing import Any
 
 import anyio
 import httpx
-import pytest
 from aiohttp import web
 from anyio.to_thread import run_sync
 
@@ -132,29 +131,24 @@ async def test_a_rerun_after_the_secret_was_replaced(installation: Installation,
     assert [installation.leaks(OLD), installation.leaks(NEW)] == [[], []]
 
 
-@pytest.mark.parametrize("interrupt", ["retry", "fail"])
-async def test_a_rerun_when_the_vault_was_lost(
-    installation: Installation, http_server: OpenServer, interrupt: str
-) -> None:
-    """Its sealed value cannot be opened: what made it is done again, or else the rerun is refused by name."""
+async def test_reruns_when_the_vault_was_lost(installation: Installation, http_server: OpenServer) -> None:
+    """A sealed value cannot be opened: what made it is done again, or else the rerun is refused by name."""
     site = Site("nothing")
+    peer = (await http_server(site.__call__)).origin
     installation.set_secret("KEY", OLD)
-    installation.write("flow.yaml", LOGIN.format(peer=(await http_server(site.__call__)).origin, interrupt=interrupt))
+    for interrupt in ("retry", "fail"):
+        installation.write(f"{interrupt}.yaml", LOGIN.format(peer=peer, interrupt=interrupt))
     with installation.daemon():
-        run = (await installation.result("flow"))["run"]
+        again, never = [(await installation.result(name))["run"] for name in ("retry", "fail")]
     for path in (installation.folder / "data").glob("runner.db*"):
         path.unlink()
     site.wanted = NEW
     installation.set_secret("KEY", NEW)
     installation.run("secrets", "accept", check=True)
     with installation.daemon():
-        done = await installation.arun("runs", "rerun", run)
-        if done.returncode == 0:
-            await installation.arun("runs", "show", run, "--follow", check=True)
+        refused = await installation.arun("runs", "rerun", never)
+        await installation.arun("runs", "rerun", again, check=True)
+        await installation.arun("runs", "show", again, "--follow", check=True)
 
-    if interrupt == "fail":
-        assert (done.returncode, b"login must not be repeated (on_interrupt: fail)" in done.stderr) == (1, True)
-        assert site.texts("/use") == [OLD]
-    else:
-        assert site.texts("/login") == [OLD, NEW]
-        assert site.texts("/use") == [OLD, NEW]
+    assert (refused.returncode, b"login must not be repeated (on_interrupt: fail)" in refused.stderr) == (1, True)
+    assert site.texts("/login") == site.texts("/use") == [OLD, OLD, NEW]

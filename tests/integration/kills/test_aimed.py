@@ -20,7 +20,7 @@ from tests.integration.kills.harness import TRY_ON, WORKFLOW, Counts, count, let
 from tests.integration.kills.test_kills import execute
 
 RUNS = 3
-AIMS = (("before", 2), ("after", 2), ("after", 1))
+AIMS = (("before", 2), ("after", 1))
 
 
 @pytest.fixture(params=["postgres", "mysql", "sqlite"])
