@@ -9,6 +9,7 @@ their values never.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -47,13 +48,22 @@ class Environment:
         return {name: await self._resolve(name) for name in sorted(names)}
 
     def secret_values(self) -> Mapping[str, tuple[str, ...]]:
-        """The variables that are masked whether a workflow may read them or not, by name; for the redactor's start."""
+        """
+        The variables that are masked whether a workflow may read them or not, by name; for the redactor's start.
+
+        With what their NAME_FILE holds now, where it can be read: a run that goes on may get it back before any asks.
+        """
         return dict(self._secret_variables())
 
     def _secret_variables(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         for name, value in self._environ.items():
             if value and not _fits(name, OWN) and _fits(name, self._secret):
                 yield name, (value,)
+            variable = name.removesuffix("_FILE")
+            is_file = variable != name and bool(value) and not self._environ.get(variable)
+            if is_file and not _fits(variable, OWN) and _fits(variable, self._secret):
+                with suppress(SecretMissingError):
+                    yield variable, (_content(variable, Path(value)),)
 
     async def _resolve(self, name: str) -> Variable:
         if _fits(name, OWN):

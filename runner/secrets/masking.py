@@ -40,7 +40,8 @@ class Masking:
 
     async def start(self) -> None:
         """Know all there is: every version of every secret, every secret variable."""
-        for name, values in self._environment.secret_values().items():
+        variables = await anyio.to_thread.run_sync(self._environment.secret_values)
+        for name, values in variables.items():
             self._variables.setdefault(shown(name), set()).update(values)
         self._redactor.know("env", self._variables)
         await self.update()

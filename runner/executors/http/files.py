@@ -35,10 +35,17 @@ def allowed_path(text: str, place: str, limits: ExecutorLimits) -> Path:
 
 
 def read_file(text: str, place: str, limits: ExecutorLimits, most: int) -> bytes:
-    """The content of an allowed file of at most `most` bytes. Raises FieldError."""
+    """
+    The content of an allowed file of at most `most` bytes. Raises FieldError.
+
+    What was opened has to be what may be read: a folder may become a link between the two.
+    """
     path = allowed_path(text, place, limits)
     try:
-        with path.open("rb") as file:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            now = allowed_path(text, place, limits)
+            if not os.path.samestat(os.fstat(file.fileno()), now.stat()):
+                raise FieldError(f"{place}: is another file by now")
             content = file.read(most + 1)
     except OSError:
         raise FieldError(f"{place}: the file cannot be read") from None

@@ -158,7 +158,7 @@ def expressions_flow() -> str:
 
 def own_flow(origin: str) -> str:
     """What no vault holds: a variable, a file of one, an input, a part of an answer that is declared sensitive."""
-    every = {"v": "$env.CANARY_PASSWORD", "w": "$env.CANARY_MOUNTED", "x": "$input.token"}
+    every = {"v": "$env.CANARY_PASSWORD", "w": "$env.CANARY_MOUNTED_TOKEN", "x": "$input.token"}
     headers = {f"X-{name}": text for name, text in every.items()}
     asked = {"method": "POST", "url": f"{origin}/own/echo", "headers": headers, "body": {"v": every}}
     found = {"method": "POST", "url": f"{origin}/own/given", "body": {"v": "x"}}
@@ -186,8 +186,9 @@ def own_flow(origin: str) -> str:
 def cut_flow(origin: str) -> str:
     """It hangs in its second action, and gives back afterwards what the peer had got before."""
     every = {name: f"$secret.{name}" for name in SECRETS}
+    first = {**every, "p": "$env.CANARY_PASSWORD", "m": "$env.CANARY_MOUNTED_TOKEN"}
     actions: list[dict[str, Any]] = [
-        {"id": "first", "type": "http", "config": {"method": "POST", "url": f"{origin}/echo", "body": {"v": every}}},
+        {"id": "first", "type": "http", "config": {"method": "POST", "url": f"{origin}/echo", "body": {"v": first}}},
         {"id": "kept", "type": "set", "config": every},
         {"id": "second", "type": "http", "config": {"method": "POST", "url": f"{origin}/hang", "body": {"v": every}}},
         {"id": "third", "type": "http", "config": {"url": f"{origin}/old"}},
@@ -207,5 +208,5 @@ def _flow(path: str, actions: list[dict[str, Any]]) -> str:
         **GOES_ON,
         "config": {"actions": actions, "output": {"name": "$item.n", "all": outputs}},
     }
-    trigger = {"type": "http", "config": {"path": path, "auth": "none", "respond": "result"}}
+    trigger = {"type": "http", "config": {"path": path, "auth": "none", "respond": "result", "response_timeout": "2m"}}
     return json.dumps({"triggers": [trigger], "actions": [group], "output": "$action.each"}, ensure_ascii=False)

@@ -28,7 +28,7 @@ from tests.unit.redaction.shapes import SECRETS
 REPLACED = {name: f"another-Value/of {number}+{name.lower()}" for number, name in enumerate(SECRETS)}
 OWN = {
     "CANARY_PASSWORD": "env-Canary/with a blank+1",
-    "CANARY_MOUNTED": "file-Canary/with a blank+2",
+    "CANARY_MOUNTED_TOKEN": "file-Canary/with a blank+2",
     "TOKEN": "input-Canary/with a blank+3",
     "GIVEN": GIVEN,
     "BOUND": "bound-Canary/with a blank+4",
@@ -81,8 +81,8 @@ async def test_no_secret_is_in_anything_that_was_written(
     installation.write("own.yaml", flows.own_flow(server.origin))
     installation.write("cut.yaml", flows.cut_flow(server.origin))
     mounted = tmp_path / "mounted"
-    mounted.write_text(OWN["CANARY_MOUNTED"] + "\n")
-    environ = {"CANARY_PASSWORD": OWN["CANARY_PASSWORD"], "CANARY_MOUNTED_FILE": str(mounted)}
+    mounted.write_text(OWN["CANARY_MOUNTED_TOKEN"] + "\n")
+    environ = {"CANARY_PASSWORD": OWN["CANARY_PASSWORD"], "CANARY_MOUNTED_TOKEN_FILE": str(mounted)}
 
     try:
         with installation.daemon("--dashboard", "--log-level", "debug", environ=environ) as daemon:
@@ -113,7 +113,7 @@ async def test_no_secret_is_in_anything_that_was_written(
 
 
 async def _do_everything(daemon: Daemon, outputs: Outputs) -> None:
-    async with httpx.AsyncClient(timeout=90) as client:
+    async with httpx.AsyncClient(timeout=130) as client:
         for name in ("requests", "statements", "expressions"):
             answer = await client.post(f"http://127.0.0.1:{daemon.port}/{name}")
             assert answer.status_code == 200, answer.text

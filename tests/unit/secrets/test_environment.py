@@ -93,6 +93,20 @@ class TestFiles:
 
         assert await resolve(environment({"HOST_FILE": str(tmp_path / "f")}), "HOST") == Variable(value, is_secret=True)
 
+    def test_the_redactor_starts_with_what_the_file_of_a_secret_holds(self, tmp_path: Path) -> None:
+        """A run that goes on may get it back before anybody asks for it; a plain name's file is left alone."""
+        (tmp_path / "f").write_text("canary-in-a-file\n")
+        file = str(tmp_path / "f")
+        env = environment(
+            {"DB_PASSWORD_FILE": file, "HOST_FILE": file, "API_TOKEN_FILE": f"{file}-not", "RUNNERD_KEY_FILE": file}
+        )
+
+        found = env.secret_values()
+
+        assert {name: values for name, values in found.items() if "canary-in-a-file" in values} == {
+            "DB_PASSWORD": ("canary-in-a-file",)
+        }
+
     async def test_it_is_read_anew_each_time(self, tmp_path: Path) -> None:
         """A mounted secret that is replaced counts for the next action."""
         path, env = tmp_path / "f", environment({"HOST_FILE": str(tmp_path / "f")})
