@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
+from msgspec import UNSET
+
 from runner.clock import iso
 from runner.errors import SecretError
-from runner.secrets.policy import Policy, PolicyChange
+from runner.secrets.policy import EVERYTHING, Policy, PolicyChange
 
 EMPTY: Final[Mapping[str, str]] = {
     "name": "",
@@ -38,14 +40,22 @@ def without_value(form: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in form.items() if name in EMPTY}
 
 
-def policy_of(form: Mapping[str, str], name: str) -> PolicyChange:
-    """The whole policy. Raises SecretError, which names the field that cannot be read."""
+def policy_of(form: Mapping[str, str], name: str, old: Policy = EVERYTHING) -> PolicyChange:
+    """
+    What the form changes in the policy `old`: a field that still says what the form showed changes nothing, so that a
+    time of day and an empty list, which no field can show, stay.
+
+    Raises SecretError, which names the field that cannot be read.
+    """
+    shown = shown_policy(old)
+    typed = {field: form.get(field, "").replace("\r\n", "\n").strip() for field in shown}
+    changed = {field: text for field, text in typed.items() if text != shown[field]}
     return PolicyChange(
-        allowed_hosts=_lines(form.get("hosts", "")),
-        allowed_workflows=_lines(form.get("workflows", "")),
-        expires_at=_date(form.get("expires", ""), name),
-        on_expiry="refuse" if form.get("on_expiry") == "refuse" else "warn",
-        rotate_every=_days(form.get("rotate_days", ""), name),
+        allowed_hosts=_lines(changed["hosts"]) if "hosts" in changed else UNSET,
+        allowed_workflows=_lines(changed["workflows"]) if "workflows" in changed else UNSET,
+        expires_at=_date(changed["expires"], name) if "expires" in changed else UNSET,
+        on_expiry=UNSET if "on_expiry" not in changed else "refuse" if changed["on_expiry"] == "refuse" else "warn",
+        rotate_every=_days(changed["rotate_days"], name) if "rotate_days" in changed else UNSET,
     )
 
 

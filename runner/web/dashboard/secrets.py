@@ -99,8 +99,9 @@ class SecretPages:
             return await self._detail(request)
         form = parse_form(await request.body())
         expected = int(form["version"]) if form.get("version", "").isdecimal() else None
+        before = await vault.policy(name)
         try:
-            change, value = policy_of(form, name), value_of(form)
+            change, value = policy_of(form, name, before), value_of(form)
             if value:
                 await vault.set(
                     name, value, by=_by(request), short_ok="short_ok" in form, policy=change, if_match=expected

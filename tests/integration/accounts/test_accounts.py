@@ -134,6 +134,21 @@ class TestDelays:
         with pytest.raises(AccessError, match="too many"):
             await accounts.sign_in(PASSWORD, "2001:db8::ffff")
 
+    async def test_guesses_that_come_at_once_are_no_more_than_one_after_the_other(self, accounts: Accounts) -> None:
+        """Of twenty from one address six are looked at: those that waited in the queue meanwhile are too many."""
+        ends: list[str] = []
+
+        async def guess(number: int) -> None:
+            with pytest.raises(AccessError) as caught:
+                await accounts.sign_in(f"guess number {number}", "10.0.0.1")
+            ends.append(caught.value.reason)
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(20):
+                tasks.start_soon(guess, number)
+
+        assert (ends.count("wrong"), ends.count("delayed")) == (6, 14)
+
     async def test_many_at_once_are_hashed_one_after_the_other(self, accounts: Accounts) -> None:
         """A hundred who sign in at once: those beyond a short queue are told to come again, and none is lost in between."""
         ends: list[str] = []

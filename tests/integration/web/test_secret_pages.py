@@ -83,6 +83,23 @@ async def test_one_is_narrowed_replaced_and_taken_back(portal: Portal) -> None:
     assert "<td>admin</td>" in shown.text
 
 
+async def test_what_no_field_can_show_stays(portal: Portal) -> None:
+    """A time of day and an empty list of hosts: a replaced value opens no host and moves no expiry."""
+    vault, path = portal.services.vault, f"{LIST}/A_KEY"
+    assert vault is not None
+    ends = 32_000_000_123.0
+    await vault.set("A_KEY", VALUE, policy=PolicyChange(allowed_hosts=(), expires_at=ends))
+    async with portal.browser() as browser:
+        day = re.search(r'type="date" value="([0-9-]+)"', (await browser.get(path)).text)
+        assert day
+        fields = {"version": "1", "value": "another-value", "hosts": "", "expires": day[1], "on_expiry": "warn"}
+        done = await send(browser, path, fields)
+        policy = await vault.policy("A_KEY")
+
+    assert done.status_code == 303
+    assert (policy.allowed_hosts, policy.expires_at) == ((), ends)
+
+
 async def test_one_that_is_used_takes_a_second_yes_to_go(portal: Portal) -> None:
     """The page says who would break; one that is missing is a row that leads to the form with its name."""
     (portal.folder / "workflows" / "uses.yaml").write_text(USER)
