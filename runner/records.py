@@ -227,6 +227,8 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
     workflow: str | None = None
     states: tuple[RunState, ...] = ()
     parent: str | None = None
+    waiting: bool | None = None
+    """Only runs that only wait, or only those that do not."""
     before: str | None = None
     limit: int = 50
 

@@ -2,7 +2,7 @@
 `runner runs list|show`: what ran and how it went, from the daemon or, where none runs, from the store's file.
 
 What is shown comes from the masked journal, so no secret can stand in it. `cancel` and `rerun`, which the group holds
-too, are `runner.cli.run_control`'s.
+too, are `runner.cli.run_control`'s, `answer` is `runner.cli.run_answer`'s.
 """
 
 import os
@@ -18,6 +18,7 @@ from runner.cli.asking import ask
 from runner.cli.offline import ask_store
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import compact, json_lines, one_line, span, table, when, word
+from runner.cli.run_answer import answer
 from runner.cli.run_control import cancel, follow_run, rerun
 from runner.client import connect
 from runner.errors import RefusedError
@@ -36,12 +37,16 @@ def runs() -> None:
 
 runs.add_command(cancel)
 runs.add_command(rerun)
+runs.add_command(answer)
 
 
 @runs.command("list", short_help="List runs, the newest first.")
 @click.option("--workflow", metavar="NAME", help="Only runs of this workflow.")
 @click.option(
-    "--state", "states", multiple=True, help="queued, running, succeeded, failed or cancelled; may be repeated."
+    "--state",
+    "states",
+    multiple=True,
+    help="queued, running, succeeded, failed, cancelled; may be repeated. Or waiting.",
 )
 @click.option("--limit", default=20, show_default=True, help="At most so many.")
 @click.option("--before", metavar="RUN", help="Only runs older than this one: the last of the list before.")
@@ -141,6 +146,8 @@ def _action(action: Mapping[str, Any], width: int) -> Iterator[str]:
     notes = [f"{len(action['attempts'])} attempts"] if len(action["attempts"]) > 1 else []
     if action.get("items") is not None:
         notes.append(", ".join(f"{count} {state}" for state, count in action["items"].items()) or "no items")
+    if action["asks"]:
+        notes.append("waits for an answer (runner runs answer)")
     if action["until"]:
         notes.append(f"until {when(action['until'])}")
     if action["error"]:

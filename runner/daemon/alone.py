@@ -9,8 +9,8 @@ What other runs left in the store is not touched: `OwnRuns` shows the engine onl
 """
 
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, cast
 
 import anyio
@@ -22,6 +22,7 @@ from runner.daemon.service import run_process, watch_signals
 from runner.daemon.vault_keeper import open_keeper
 from runner.ports import Admission, Admitted, Claimed, Due, Reopening, Store
 from runner.settings import Loaded
+from runner.web.inbox import answer
 from runner.web.lines import AcceptedLine, AnyLine, RunRequest
 
 BY: Final = "command line"
@@ -79,9 +80,22 @@ def rerun_alone(loaded: Loaded, run: str, action: str, take: Callable[[AnyLine],
     run_process(lambda: _main(loaded, told, take))
 
 
-async def _main(
-    loaded: Loaded, start: Callable[[Engine], AsyncIterator[AnyLine]], take: Callable[[AnyLine], None]
-) -> None:
+def answer_alone(loaded: Loaded, run: str, action: str, texts: Mapping[str, str]) -> dict[str, Any]:
+    """Answer what a run in the store waits for; the next daemon goes on with it. Raises RunnerError."""
+    answered: dict[str, Any] = {}
+
+    async def main() -> None:
+        async with _opened(loaded) as engine:
+            await engine.dispatcher.drain(0)  # nothing is taken up here
+            answered.update(await answer(engine.dispatcher.answers, run, action, texts, BY))
+
+    run_process(main)
+    return answered
+
+
+@asynccontextmanager
+async def _opened(loaded: Loaded) -> AsyncIterator[Engine]:
+    """The pieces, without ports."""
     settings, clock = loaded.settings, system_clock()
     level = settings.log.level if settings.log.level == "debug" else "error"  # the lines told say the rest
     async with AsyncExitStack() as stack:
@@ -93,19 +107,23 @@ async def _main(
         uses = SecretUses(types, confidential.vault, confidential.seen, strict_hosts=strict)
         catalogs = await stack.enter_async_context(open_catalogs(settings, types, clock, uses.problems))
         own = cast("Store", OwnRuns(store))
-        engine = await stack.enter_async_context(
-            open_engine(settings, clock, confidential=confidential, store=own, catalogs=catalogs)
-        )
-        async with anyio.create_task_group() as tasks:
-            accepted: list[str] = []
+        opening = open_engine(settings, clock, confidential=confidential, store=own, catalogs=catalogs)
+        yield await stack.enter_async_context(opening)
 
-            def cancel() -> None:
-                for run in accepted:
-                    engine.dispatcher.cancel(run, "person", "Ctrl-C")
 
-            await tasks.start(watch_signals, cancel)
-            async for line in start(engine):
-                if isinstance(line, AcceptedLine):
-                    accepted.append(line.run)
-                take(line)
-            tasks.cancel_scope.cancel()
+async def _main(
+    loaded: Loaded, start: Callable[[Engine], AsyncIterator[AnyLine]], take: Callable[[AnyLine], None]
+) -> None:
+    async with _opened(loaded) as engine, anyio.create_task_group() as tasks:
+        accepted: list[str] = []
+
+        def cancel() -> None:
+            for run in accepted:
+                engine.dispatcher.cancel(run, "person", "Ctrl-C")
+
+        await tasks.start(watch_signals, cancel)
+        async for line in start(engine):
+            if isinstance(line, AcceptedLine):
+                accepted.append(line.run)
+            take(line)
+        tasks.cancel_scope.cancel()

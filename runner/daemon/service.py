@@ -52,6 +52,7 @@ from runner.web.backups import backup_route
 from runner.web.control import control_app
 from runner.web.guard import Bounds
 from runner.web.health import health_app
+from runner.web.inbox import inbox_routes
 from runner.web.pauses import pause_routes
 from runner.web.portal import portal
 from runner.web.rotation import rotation_route
@@ -197,6 +198,7 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
             usage_route(lambda: uses.documents(catalogs.current)),
             rotation_route(lambda key, by: rotate(confidential, key, by)),
             *pause_routes(triggers.pauses, catalogs.require),
+            *inbox_routes(engine.dispatcher.answers),
         ]
         commands = control_app(engine.running, store, documents, service.reasons, more)
         await stack.enter_async_context(serve(commands, control))

@@ -10,7 +10,7 @@ What is logged here was masked before it became an event; the log masks its fini
 from collections.abc import Callable
 from typing import Any
 
-from runner.events import AnyEvent, Cancelling, Ended, Finished, Rerun, Settled, Started
+from runner.events import AnyEvent, Cancelling, Ended, Finished, Parked, Rerun, Settled, Started
 from runner.web.news import News
 
 
@@ -42,6 +42,8 @@ class Sink:
                 self._failed(run, workflow, event)
             case Settled(state="failed", error=error) if error is not None:
                 log.warning("action failed", run=run, workflow=workflow, action=event.place, error=error.message)
+            case Parked(answer=answer) if answer is not None:
+                log.info("callback answered", run=run, workflow=workflow, action=event.place, by=event.by)
             case Cancelling(scope=""):
                 log.info("run is cancelled", run=run, workflow=workflow, why=event.why, by=event.by)
             case Rerun():

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import anyio
 
-from runner.engine.callbacks import Addresses, Asked, Question, named, question
+from runner.engine.callbacks import Addresses, Asked, Question, generation_of, named, question
 from runner.engine.live import LiveRuns
 from runner.engine.loading import Loaded, Loader
 from runner.engine.orders import Answer, Order, Wake
@@ -54,6 +54,18 @@ class Answers:
         """
         state = (await self._seen(await self._row(run))).conductor.run
         return question(state, named(state, action), self._services.clock.wall())
+
+    async def waiting(self, most: int) -> list[Question]:
+        """What up to `most` places wait for an answer to, those of the oldest runs first. Raises StoreError."""
+        found = []
+        for due in await self._services.store.asking(most):
+            try:
+                state = (await self._seen(await self._row(due.run))).conductor.run
+                asked = Asked(due.run, due.place, generation_of(state, due.place))
+                found.append(question(state, asked, self._services.clock.wall()))
+            except RefusedError:
+                continue  # answered, or over, since the row was read
+        return found
 
     async def give(self, asked: Asked, given: Mapping[str, Any], by: str) -> None:
         """

@@ -11,10 +11,12 @@ row. A rerun that asks anew has a new generation and so a new address; an old on
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
+from runner.clock import iso
 from runner.definitions.fields import decode
 from runner.definitions.model import Input
 from runner.engine.places import around, inner, steps
@@ -199,3 +201,27 @@ def _below(scope: str, node: Node | None, plan: ActionPlan, name: str) -> str | 
             if found is not None:
                 return found
     return None
+
+
+def question_document(question: Question) -> dict[str, Any]:
+    """A question as JSON."""
+    fields = {
+        name: {
+            "type": field.type,
+            "description": field.description,
+            "required": field.default is UNSET,
+            "default": None if field.default is UNSET or field.secret else field.default,
+            "enum": list(field.enum) if field.enum is not None else None,
+            "secret": field.secret,
+        }
+        for name, field in question.fields.items()
+    }
+    return {
+        "workflow": question.workflow,
+        "run": question.asked.run,
+        "action": question.asked.place,
+        "description": question.description or question.about,
+        "since": None if question.since is None else iso(question.since),
+        "until": None if question.until is None else iso(question.until),
+        "fields": fields,
+    }

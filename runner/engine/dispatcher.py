@@ -41,7 +41,7 @@ class Dispatcher:
         self._runs = LiveRuns(services, self._loader, tasks)
         self._recovery = Recovery(services, self._runs, self._loader, admissions)
         self._reruns = Reruns(services, self._loader)
-        self.answers = Answers(services, self._runs, self._loader)
+        self._answers = Answers(services, self._runs, self._loader)
 
     # ------------------------------------------------------------------------------------------------ runs come in
 
@@ -165,6 +165,11 @@ class Dispatcher:
         if row.ended_at is None:
             raise StoreError(f"run {row.id} cannot be taken up; the log tells why")
         raise RefusedError(f"run {row.id} has ended ({row.state}): it cannot be cancelled", reason="ended")
+
+    @property
+    def answers(self) -> Answers:
+        """What runs ask, and how they are answered."""
+        return self._answers
 
     def wake(self, run: str, place: str) -> None:
         """A parked place is due, or what it waited for is there."""

@@ -156,6 +156,8 @@ class Waits:
         """
         Journal what somebody answers, whether the action waits already or not; the promise that it is on disk.
 
+        An action that waits is due from then on, so that a kill right after it leaves a run that is woken.
+
         Raises RefusedError: as `question`, and `inputs` for an answer that does not fit; PermanentError for one that is
         too big.
         """
@@ -170,8 +172,9 @@ class Waits:
         generation = str(asked.generation)
         stage.apply(Parked(stage.now(), asked.place, callback=generation, answer=stored, by=by))
         node = stage.run.nodes.get(asked.place)
-        goes_on = node is not None and node.parked is not None
-        return stage.recorder.flush(at=stage.now(), waiting=False if goes_on else None)
+        if node is not None and node.parked is not None:
+            stage.recorder.park(Park(asked.place, stage.now(), callback=node.parked.callback))
+        return stage.recorder.flush(at=stage.now())
 
     async def _child_ended(self, node: Node, row: RunRow, end: Ended) -> None:
         stage = self._stage

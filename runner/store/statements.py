@@ -101,6 +101,7 @@ def _conditions(sql: Mapping[str, str], wanted: RunFilter) -> tuple[list[str], l
         ("of_workflow", wanted.workflow),
         ("of_parent", wanted.parent),
         ("of_states", listed(wanted.states) if wanted.parent is not None and wanted.states else None),
+        ("that_waits", wanted.waiting),
         ("older", wanted.before),
     ]
     given = [(name, value) for name, value in asked if value is not None]

@@ -241,6 +241,7 @@ class Tables:
             if wanted.workflow in {None, entry.row.workflow}
             and (not wanted.states or entry.row.state in wanted.states)
             and wanted.parent in {None, entry.row.parent}
+            and wanted.waiting in {None, entry.row.waiting}
             and (wanted.before is None or entry.row.id < wanted.before)
         )
         return sorted(rows, key=lambda row: row.id, reverse=True)[: wanted.limit]

@@ -2,7 +2,7 @@
 The lifetime of triggers: opened over the current catalog, told of each new one, closed with the daemon.
 
     open_triggers(services, catalog) ──► Triggers.swap(catalog)   whenever the folder changes
-                                         Triggers.app(own)        port 8080: what is Runner's own there, then triggers
+                                         Triggers.app(own)        port 8080: what is Runner's own, callbacks, triggers
                                          Triggers.run_ended()     some run has ended
                                          Triggers.pauses          whose triggers fire no more
 
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from runner.definitions.catalog import Catalog
 from runner.definitions.trigger_checks import is_own_path
+from runner.triggers.callbacks import PREFIX, Callbacks
 from runner.triggers.endings import Endings
 from runner.triggers.http import HttpTriggers
 from runner.triggers.keys import open_keys
@@ -28,9 +29,12 @@ from runner.triggers.services import TriggerServices
 class Triggers:
     """All triggers of the daemon."""
 
-    def __init__(self, http: HttpTriggers, scheduler: Scheduler, endings: Endings, pauses: Pauses) -> None:
+    def __init__(
+        self, http: HttpTriggers, callbacks: Callbacks, scheduler: Scheduler, endings: Endings, pauses: Pauses
+    ) -> None:
         self.pauses = pauses
         self._http = http
+        self._callbacks = callbacks
         self._scheduler = scheduler
         self._endings = endings
 
@@ -48,7 +52,11 @@ class Triggers:
         """The application of port 8080, `own` answering at the paths that no trigger can take."""
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-            await (own if is_own_path(scope["path"]) else self._http.serve)(scope, receive, send)
+            path = scope["path"]
+            if path.startswith(PREFIX):
+                await self._callbacks.serve(scope, receive, send)
+            else:
+                await (own if is_own_path(path) else self._http.serve)(scope, receive, send)
 
         return answer
 
@@ -58,9 +66,10 @@ async def open_triggers(services: TriggerServices, catalog: Catalog) -> AsyncIte
     """The triggers of `catalog`, ready inside the block. Raises StoreError."""
     pauses = await Pauses.load(services.store.firings)
     async with open_keys(services.clock, services.limits) as keys, anyio.create_task_group() as tasks:
+        callbacks = Callbacks(services.dispatcher.answers)
         scheduler, endings = Scheduler(services, pauses), Endings(services, pauses)
         pauses.follow(scheduler.nudge.set)
-        triggers = Triggers(HttpTriggers(services, keys, pauses), scheduler, endings, pauses)
+        triggers = Triggers(HttpTriggers(services, keys, pauses), callbacks, scheduler, endings, pauses)
         triggers.swap(catalog)
         tasks.start_soon(scheduler.watch)
         tasks.start_soon(endings.watch)

@@ -12,6 +12,7 @@ import msgspec
 
 from runner.clock import Clock
 from runner.engine.admission import Submission
+from runner.engine.answers import Answers
 from runner.engine.context import Resolver
 from runner.ports import Admitted, ExecutorLimits, Redactor, RunRow, Sealer, Store
 
@@ -21,6 +22,10 @@ class Dispatcher(Protocol):
 
     async def submit(self, submission: Submission) -> Admitted:
         """Accept a run, durably. Raises RefusedError, StoreDegradedError."""
+
+    @property
+    def answers(self) -> Answers:
+        """What runs ask, and how they are answered."""
 
     async def wait(self, run: str) -> RunRow:
         """The run's row once it has ended."""

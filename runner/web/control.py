@@ -9,6 +9,7 @@ What commands ask of a running daemon, as HTTP on its control socket (design §4
     GET  /workflows, /workflows/{name}, /healthz
     POST /backup       see `runner.web.backups`
     POST /workflows/{name}/pause, /resume     see `runner.web.pauses`
+    GET  /inbox, POST /runs/{run}/answer      see `runner.web.inbox`
 
 Answers are JSON, one object a line. Only root and the daemon's own user reach the socket (`runner.web.asgi`), so there
 is no other proof of who asks. `runner.client` is the other end.

@@ -97,6 +97,7 @@ async def _action(line: Line, timeline: Timeline, run: str, blobs: Blobs) -> dic
         "attempts": [_attempt(attempt) for attempt in line.attempts],
         "until": _iso(line.until) if line.ended_at is None else None,
         "child": line.child,
+        "asks": line.asks and line.state == "waiting",
         "error": failure_document(line.error),
         "value": await stored_json(line.value, run, blobs),
     }

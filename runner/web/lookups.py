@@ -37,14 +37,22 @@ class Records(Protocol):
 
 
 def run_filter(*, workflow: str | None, states: Iterable[str], limit: int, before: str | None = None) -> RunFilter:
-    """Raises UsageError for a state that does not exist or a limit out of bounds."""
+    """
+    `waiting` beside the states of a run means those that only wait.
+
+    Raises UsageError for a state that does not exist or a limit out of bounds.
+    """
     known: tuple[RunState, ...] = get_args(RunState)
-    wanted = tuple(state for state in known if state in set(states))
-    if unknown := [state for state in states if state not in known]:
-        raise UsageError(f"state: expected one of {', '.join(known)}, found {unknown[0][:40]!r}")
+    given = set(states)
+    if unknown := [state for state in states if state not in {*known, "waiting"}]:
+        raise UsageError(f"state: expected one of {', '.join(known)} or waiting, found {unknown[0][:40]!r}")
+    if "waiting" in given and len(given) > 1:
+        raise UsageError("state: waiting stands alone, it is part of running")
+    waiting = True if "waiting" in given else None
+    wanted = tuple(state for state in known if state in given) if waiting is None else ("running",)
     if not 1 <= limit <= MOST_LISTED:
         raise UsageError(f"limit: expected a number from 1 to {MOST_LISTED}")
-    return RunFilter(workflow=workflow, states=wanted, limit=limit, before=before)
+    return RunFilter(workflow=workflow, states=wanted, waiting=waiting, limit=limit, before=before)
 
 
 async def list_runs(records: Records, wanted: RunFilter) -> list[dict[str, Any]]:

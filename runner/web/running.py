@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from runner.definitions.input_texts import parse_inputs
 from runner.definitions.model import Workflow
 from runner.engine.admission import Submission
 from runner.errors import Problem, RefusedError
@@ -19,7 +20,6 @@ from runner.events import Ended, encode
 from runner.expressions.labels import Labelled
 from runner.ports import Admitted, RunRow
 from runner.web.documents import ended_document
-from runner.web.inputs import parse_inputs
 from runner.web.lines import AcceptedLine, AnyLine, EndedLine, EventLine, LostLine, RunRequest, StoppedLine
 from runner.web.lookups import Records
 from runner.web.news import News, Watch, without_values

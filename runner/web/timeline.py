@@ -57,7 +57,11 @@ class Attempt(msgspec.Struct):
 
 
 class Line(msgspec.Struct):
-    """One place of the run. `items` is how many items a `for_each` has, `until` when its wait is over."""
+    """
+    One place of the run. `items` is how many items a `for_each` has, `until` when its wait is over.
+
+    `asks`: it waits for an answer.
+    """
 
     place: str
     type: str = ""
@@ -70,6 +74,7 @@ class Line(msgspec.Struct):
     items: int | None = None
     until: float | None = None
     child: str | None = None
+    asks: bool = False
 
     @property
     def is_item(self) -> bool:
@@ -111,6 +116,7 @@ class Timeline:
             case Parked(answer=None):
                 line = self._line(event.place, event.at)
                 line.until, line.child = event.until, event.child
+                line.asks = event.callback is not None
                 self._move(line, "waiting")
             case Phase() if not event.scope:
                 self.phase = event.phase

@@ -32,6 +32,9 @@ state = ?
 -- name: of_parent
 parent = ?
 
+-- name: that_waits
+waiting = ?
+
 -- name: older
 id < ?
 

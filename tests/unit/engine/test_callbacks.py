@@ -319,7 +319,8 @@ class TestPlaces:
             run = await engine.start()
             await waiting(engine)
             await give(engine, mail.got["early"], n=1)
-            await waiting(engine)
+            while [due.place for due in await engine.store.asking(9)] != ["outer/inner~2/deep"]:
+                await settled()
             second = mail.got["outer/inner/check"]
             assert mail.got["early"] == second == Asked(run, "outer/inner/deep", 1)
             again = (await engine.dispatcher.answers.named(run, "deep")).asked

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.definitions.input_texts import parse_inputs
 from runner.definitions.model import Input
 from runner.errors import RefusedError
-from runner.web.inputs import parse_inputs
 
 KINDS: tuple[Any, ...] = get_args(Input.__annotations__["type"])
 
