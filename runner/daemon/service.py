@@ -163,9 +163,7 @@ class Service:
 
 @asynccontextmanager
 async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Service]:
-    """
-    The daemon; inside the block it is ready. Raises RunnerError with one sentence where it cannot start.
-    """
+    """The daemon; inside the block it is ready. Raises RunnerError with one sentence where it cannot start."""
     settings, clock = loaded.settings, system_clock()
     async with AsyncExitStack() as stack:
         confidential = await stack.enter_async_context(

@@ -85,5 +85,6 @@ class TestAnswer:
         with installation.daemon() as daemon:
             if moment == "before":
                 installation.run("runs", "answer", run, "ask", "-i", "ok=true", check=True)
-            daemon.wait_for("run succeeded", run=run)
+            while state(installation, run)["run"]["state"] == "running":
+                pass
         assert state(installation, run)["run"]["output"] == {"ok": True, "n": 1}
