@@ -220,8 +220,7 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         await _serve(stack, settings, apps, listeners)
         catalogs.tell()
         recovered = await engine.dispatcher.recover(store.starts)
-        tasks = await _start_watching(stack, settings, clock, service, confidential, uses)
-        tasks.start_soon(keeper.watch)
+        (await _start_watching(stack, settings, clock, service, confidential, uses)).start_soon(keeper.watch)
         _say_ready(service, recovered=recovered)
         yield service
 
