@@ -136,7 +136,7 @@ class TestLists:
 
         assert (done.returncode, done.stderr.decode()) == (
             2,
-            "runner: state: expected one of queued, running, succeeded, failed, cancelled, found 'done'\n",
+            "runner: state: expected one of queued, running, succeeded, failed, cancelled or waiting, found 'done'\n",
         )
 
 

@@ -71,6 +71,8 @@ class ActionItem(Answer, frozen=True):
     attempts: list[AttemptItem]
     until: str | None
     child: str | None
+    asks: bool
+    """Whether it waits for an answer."""
     error: RunError | None
     value: Any
     items: dict[str, int] = msgspec.field(default_factory=dict)
