@@ -16,7 +16,19 @@ WIDTHS = {
     "appends": {"journal": 5, "blobs": 3, "change": 9, "wait": 2, "unpark": 2, "park": 5, "remember": 3},
     "admissions": {"revisions": 2, "runs": 15, "dedupe": 4},
 }
-FRAGMENTS = {"row", "page", "pages", "part", "any", "of_workflow", "of_state", "of_states", "of_parent", "older"}
+FRAGMENTS = {
+    "row",
+    "page",
+    "pages",
+    "part",
+    "any",
+    "of_workflow",
+    "of_state",
+    "of_states",
+    "of_parent",
+    "that_waits",
+    "older",
+}
 ONE_ROW = {"store", "changed", "gone", "ancestors", "json_each", "CONSTANT", "2", "(subquery-1)", "(subquery-3)"}
 
 
