@@ -19,14 +19,14 @@ from starlette.types import ASGIApp
 from runner.errors import AccessError, RunnerError
 from runner.web.addresses import Addresses
 from runner.web.api.table import routes as api_routes
-from runner.web.dashboard import overview, reference, secrets, sign_in
+from runner.web.dashboard import reference, secrets, sign_in, workflows
 from runner.web.dashboard.frame import Frame
 from runner.web.door import Door, access_problem, is_page
 from runner.web.health import health_app
 from runner.web.problems import PROBLEM_HANDLERS, error_problem
 from runner.web.services import Services
 
-PAGES: Final = (sign_in.routes, overview.routes, secrets.routes, reference.routes)
+PAGES: Final = (sign_in.routes, workflows.routes, secrets.routes, reference.routes)
 """The pages, one function each."""
 
 

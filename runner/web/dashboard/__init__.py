@@ -3,7 +3,7 @@ The pages of the dashboard: one module a page, templates and assets beside them,
 
     frame      what every page has: templates, assets, `page()`, errors as pages
     sign_in    /login, /logout, /setup
-    overview   /
+    workflows  /
     secrets    /settings/secrets
     reference  /api
 

@@ -27,7 +27,7 @@ from runner.web.door import FORM_FIELD
 _TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _FOREVER: Final = "public, max-age=31536000, immutable"
 
-PLACES: Final = (("/", "Overview"), ("/settings/secrets", "Secrets"), ("/api", "API"))
+PLACES: Final = (("/", "Workflows"), ("/settings/secrets", "Secrets"), ("/api", "API"))
 """What the navigation leads to: path and word."""
 
 

@@ -1,7 +1,7 @@
 """
 The first page: whether work can be taken, how many runs there are in each state, which workflows are loaded.
 
-    services ──reasons, counts, documents──► overview.html
+    services ──reasons, counts, documents──► workflows.html
 """
 
 from typing import get_args
@@ -18,15 +18,15 @@ from runner.web.services import Services
 def routes(services: Services, frame: Frame) -> list[Route]:
     """The page."""
 
-    async def overview(request: Request) -> Response:
+    async def workflows(request: Request) -> Response:
         counts = await services.counts()
         return frame.page(
             request,
-            "overview.html",
-            title="Overview",
+            "workflows.html",
+            title="Workflows",
             reasons=list(services.reasons()),
             counts=[(state, counts.get(state, 0)) for state in get_args(RunState)],
             workflows=list(await services.workflows()),
         )
 
-    return [Route("/", overview)]
+    return [Route("/", workflows)]

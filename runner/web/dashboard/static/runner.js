@@ -1,0 +1,76 @@
+// Live parts, local times, copy buttons and keys. Pages work without it; nothing here makes markup of text.
+
+const read = (url) => new Promise((resolve, reject) => {
+  const request = new XMLHttpRequest(); // it parses the answer itself: no sink for strings is needed
+  request.open("GET", url);
+  request.responseType = "document";
+  request.onload = () => (request.status === 200 && request.response ? resolve(request.response) : reject());
+  request.onerror = reject;
+  request.send();
+});
+
+const day = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "2-digit", day: "2-digit" });
+const hour = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+const dress = (root) => {
+  for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    const isToday = at.toDateString() === new Date().toDateString();
+    time.textContent = isToday ? hour.format(at) : `${day.format(at)} ${hour.format(at)}`;
+    time.dataset.local = "";
+  }
+  for (const button of root.querySelectorAll("button[data-copy]")) button.hidden = !navigator.clipboard;
+};
+
+const refresh = async () => {
+  const parts = [...document.querySelectorAll("[data-live][id]")];
+  const isBusy = parts.some((part) => part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select"));
+  if (!parts.length) return false;
+  if (document.hidden || isBusy) return true;
+  const page = await read(location.href).catch(() => null);
+  if (!page) return true;
+  for (const old of parts) {
+    const fresh = page.getElementById(old.id);
+    if (!fresh || old.dataset.seen === fresh.textContent) continue;
+    for (const open of old.querySelectorAll("details[id]")) {
+      const same = [...fresh.querySelectorAll("details[id]")].find((each) => each.id === open.id);
+      if (same) same.open = open.open;
+    }
+    const focused = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    const next = document.adoptNode(fresh);
+    next.dataset.seen = next.textContent;
+    old.replaceWith(next);
+    dress(next);
+    if (focused) [...next.querySelectorAll("a[href]")].find((each) => each.getAttribute("href") === focused)?.focus();
+  }
+  return document.querySelector("[data-live]") !== null;
+};
+
+const live = async () => {
+  if (await refresh()) setTimeout(live, 2000);
+};
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copy);
+  button.textContent = "copied";
+});
+
+let before = "";
+const places = { w: "/", s: "/settings/secrets" };
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea, select")) return;
+  const key = event.key;
+  const search = document.querySelector("[data-search]");
+  if (before === "g" && places[key]) location.assign(places[key]);
+  else if (key === "/" && search) {
+    event.preventDefault();
+    search.focus();
+  } else if (key === "?") document.getElementById("keys")?.showModal();
+  before = key;
+});
+
+dress(document);
+setTimeout(live, 2000);
