@@ -216,8 +216,13 @@ class HttpTriggers:
         services, run = self._services, admitted.run
         began = time.monotonic()
         row = None
-        with anyio.move_on_after(min(PATIENT_SECONDS, seconds)):
-            row = await services.dispatcher.wait(run)
+        try:
+            with anyio.move_on_after(min(PATIENT_SECONDS, seconds)):
+                row = await services.dispatcher.wait(run)
+        except (
+            RunnerError
+        ):  # it was accepted all the same, and goes on later: a caller that asks again must not think not
+            return None
         if row is None:
             left = seconds - (time.monotonic() - began)
             with anyio.move_on_after(left):

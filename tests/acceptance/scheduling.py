@@ -37,6 +37,7 @@ class Firings(NamedTuple):
 def killed(installation: Installation, *, times: int, seed: int) -> Firings:
     """Kill the daemon around an instant of a firing, so many times; then let it catch up."""
     dice = random.Random(seed)
+    installation.environ["RUNNERD_RUNS_MAX_RECOVERIES"] = "9999"
     installation.write("tick.yaml", TICK)
     for _ in range(times):
         with installation.daemon() as daemon:
