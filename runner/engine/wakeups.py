@@ -9,10 +9,9 @@ in the store until the run itself takes them away with its next append, so a kil
 
 from collections.abc import Callable
 
-import anyio
-
 from runner.clock import Clock
 from runner.errors import StoreError
+from runner.nudge import Nudge
 from runner.ports import Store
 
 _LOOK_AHEAD = 3600.0
@@ -32,19 +31,19 @@ class Wakeups:
         self._store = store
         self._clock = clock
         self._wake = wake
-        self._nudged = anyio.Event()
+        self._nudge = Nudge(clock)
         self._woken: set[tuple[str, str, float]] = set()
 
     def nudge(self) -> None:
         """Something was parked or signalled: look again."""
-        self._nudged.set()
+        self._nudge.set()
 
     async def watch(self) -> None:
         """Wake what is due, for as long as the block around it lives."""
         while True:
-            self._nudged = anyio.Event()
+            self._nudge.clear()
             pause = await self._look()
-            await self._rest(min(pause, LONGEST_REST))
+            await self._nudge.rest(min(pause, LONGEST_REST))
 
     async def _look(self) -> float:
         now = self._clock.wall()
@@ -61,13 +60,3 @@ class Wakeups:
                 self._woken.add(key)
                 self._wake(row.run, row.place)
         return _PAUSE if len(rows) == _MOST else _LOOK_AHEAD
-
-    async def _rest(self, seconds: float) -> None:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._timer, seconds, tasks.cancel_scope)
-            await self._nudged.wait()
-            tasks.cancel_scope.cancel()
-
-    async def _timer(self, seconds: float, scope: anyio.CancelScope) -> None:
-        await self._clock.sleep(seconds)
-        scope.cancel()

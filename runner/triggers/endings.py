@@ -21,19 +21,18 @@ from runner.engine.admission import Submission
 from runner.errors import RefusedError, RunnerError, StoreError
 from runner.events import Accepted
 from runner.expressions.labels import Labelled
+from runner.nudge import Nudge
 from runner.ports import RunRow
 from runner.records import Ending
 from runner.triggers.firing import Computed, hashed
+from runner.triggers.looking import AGAIN, LONGEST, keep_looking
 from runner.triggers.pauses import Pauses
-from runner.triggers.rests import Nudge
 from runner.triggers.schedule import identity_of
 from runner.triggers.services import TriggerServices
 
 _log = log.get("runner.triggers")
 
 _AT_ONCE: Final = 100
-_LONGEST: Final = 30.0
-_AGAIN: Final = 5.0
 _REMEMBERED: Final = 7 * 86_400.0
 """Seconds that the key of an end stands: far longer than an end is told of again after a kill."""
 
@@ -61,7 +60,6 @@ class Endings:
         self._services = services
         self._pauses = pauses
         self._watchers: tuple[_Watcher, ...] = ()
-        self._is_told = False
 
     def swap(self, catalog: Catalog) -> None:
         """From now on the triggers are those of this catalog; where there are none, ends are not kept."""
@@ -81,29 +79,18 @@ class Endings:
 
     async def watch(self) -> None:
         """Tell of ends, for as long as the block around it lives."""
-        while True:
-            self.nudge.clear()
-            try:
-                pause = await self.look()
-                self._is_told = False
-            except StoreError as error:
-                pause = _AGAIN
-                if not self._is_told:
-                    _log.warning("run triggers wait", error=str(error))
-                self._is_told = True
-            if pause:
-                await self.nudge.rest(pause)
+        await keep_looking(self.nudge, self.look, "run triggers wait")
 
     async def look(self) -> float:
         """Tell of the oldest ends; how many seconds until there may be more. Raises StoreError."""
         firings = self._services.store.firings
         endings = await firings.endings(_AT_ONCE)
         if not endings:
-            return _LONGEST
+            return LONGEST
         for ending in endings:
             watchers = [each for each in self._watchers if each.waits_for(ending) and each.workflow not in self._pauses]
             if watchers and not await self._tell(ending, watchers):
-                return _AGAIN
+                return AGAIN
             await firings.forget(ending.number)
         return 0.0
 

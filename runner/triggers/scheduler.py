@@ -9,7 +9,7 @@ A time that cannot be decided now (the disk refuses, the daemon stops) stays und
 for all schedules: it sleeps until the earliest is due, half a minute at most, so that a clock put forward is seen.
 """
 
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from runner import log
 from runner.clock import iso
@@ -17,19 +17,16 @@ from runner.definitions.catalog import Catalog
 from runner.engine.admission import Submission
 from runner.errors import RefusedError, RunnerError, StoreError
 from runner.expressions.labels import Labelled
+from runner.nudge import Nudge
 from runner.records import Firing, FiringRow
 from runner.triggers.catchup import Decision, decide
 from runner.triggers.firing import Computed
+from runner.triggers.looking import AGAIN, LONGEST, keep_looking
 from runner.triggers.pauses import Pauses
-from runner.triggers.rests import Nudge
 from runner.triggers.schedule import Schedule
 from runner.triggers.services import TriggerServices
 
 _log = log.get("runner.triggers")
-
-_LONGEST: Final = 30.0
-_AGAIN: Final = 5.0
-"""Seconds until what could not be decided is tried again."""
 
 
 class _Scheduled(NamedTuple):
@@ -45,7 +42,6 @@ class Scheduler:
         self._services = services
         self._pauses = pauses
         self._scheduled: tuple[_Scheduled, ...] = ()
-        self._is_told = False
 
     def swap(self, catalog: Catalog) -> None:
         """From now on the schedules are those of this catalog."""
@@ -58,23 +54,13 @@ class Scheduler:
 
     async def watch(self) -> None:
         """Make what is due, for as long as the block around it lives."""
-        while True:
-            self.nudge.clear()
-            try:
-                pause = await self.look()
-                self._is_told = False
-            except StoreError as error:
-                pause = _AGAIN
-                if not self._is_told:
-                    _log.warning("schedules wait", error=str(error))
-                self._is_told = True
-            await self.nudge.rest(pause)
+        await keep_looking(self.nudge, self.look, "schedules wait")
 
     async def look(self) -> float:
         """Decide everything that is due; how many seconds until there may be more. Raises StoreError."""
         store, clock = self._services.store, self._services.clock
         marks = await store.firings.marks()
-        pause = _LONGEST
+        pause = LONGEST
         for each in self._scheduled:
             schedule = each.schedule
             if schedule.workflow in self._pauses:
@@ -92,8 +78,8 @@ class Scheduler:
             await self._missed(each.schedule, decision, decision.missed_until)
         for scheduled_at in decision.fire:
             if not await self._fire(each, scheduled_at):
-                return _AGAIN
-        return _LONGEST if decision.next_due is None else decision.next_due - self._services.clock.wall()
+                return AGAIN
+        return LONGEST if decision.next_due is None else decision.next_due - self._services.clock.wall()
 
     async def _missed(self, schedule: Schedule, decision: Decision, until: float) -> None:
         count = f"{decision.missed} or more" if decision.more else str(decision.missed)
