@@ -24,6 +24,7 @@ from runner.daemon.kept import kept_path
 from runner.errors import StoreError
 from runner.settings import Settings
 from runner.store.copies import copy
+from runner.sync import sync
 
 
 async def back_up(settings: Settings, target: Path, clock: Clock) -> AsyncIterator[dict[str, Any]]:
@@ -66,9 +67,7 @@ def _finish(folder: Path, target: Path, made_at: str) -> int:
         pack(folder, archive, made_at=made_at, runner=__version__)
         size = archive.stat().st_size
         os.link(archive, target)  # unlike a rename it replaces nothing
-        handle = os.open(target.parent, os.O_RDONLY | os.O_CLOEXEC)
-        os.fsync(handle)
-        os.close(handle)
+        sync(target.parent)
     except OSError as error:
         raise StoreError(f"{target} cannot be made: {error.strerror}") from None
     return size

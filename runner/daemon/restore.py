@@ -31,6 +31,7 @@ from runner.secrets.vault import open_vault
 from runner.settings import Settings
 from runner.store import files
 from runner.store.copies import boot_of, check, empty_wal, hold, note
+from runner.sync import sync
 
 
 class Restored(NamedTuple):
@@ -122,9 +123,7 @@ def _put(moves: list[tuple[Path, Path]], at: str) -> list[Path]:
             for suffix in ("-wal", "-shm"):  # of the file that lay there: the new one has none
                 place.with_name(place.name + suffix).unlink(missing_ok=True)
             fresh.replace(place)
-            handle = os.open(place.parent, os.O_RDONLY | os.O_CLOEXEC)
-            os.fsync(handle)
-            os.close(handle)
+            sync(place.parent)
     except OSError as error:
         raise StoreError(f"{error.filename} cannot be put in its place: {error.strerror}") from None
     return aside

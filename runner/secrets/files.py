@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from runner.errors import SecretError
+from runner.sync import sync
 
 _OTHERS: Final = 0o077
 
@@ -35,11 +36,7 @@ def make_private(path: Path, content: bytes = b"") -> bool:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)
     return True
 
 

@@ -7,7 +7,6 @@ Whole copies of databases, and a copy of a store that is to take another one's p
 Called by `runner.daemon.backup` and `runner.daemon.restore`, which know which files there are and where they lie.
 """
 
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -25,6 +24,7 @@ from runner.store.files import private
 from runner.store.sqlite import open_store
 from runner.store.statements import load
 from runner.store.vault_notes import put
+from runner.sync import sync
 
 BOOT_GAP: Final = 1000
 """Boots that a lost store may have seen after its backup was made: so many are passed over."""
@@ -47,9 +47,7 @@ def copy(source: Path, target: Path) -> int:
             connection.execute(load("copies")["copy"], (str(target),))
     except sqlite3.Error as error:
         raise StoreError(f"{source} cannot be copied to {target}: {error}") from None
-    handle = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
-    os.fsync(handle)
-    os.close(handle)
+    sync(target)
     return target.stat().st_size
 
 

@@ -7,7 +7,6 @@ Brings a store's file to the format of this version: forward only, in one transa
 The format is `user_version`; `application_id` tells that the file is a store at all. Called by `runner.store.sqlite`.
 """
 
-import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Final
 from runner.errors import StoreFormatError
 from runner.store.files import private
 from runner.store.statements import load, split
+from runner.sync import sync
 
 APPLICATION: Final = 0x52756E72
 """`Runr`: marks the file as a store of Runner's."""
@@ -65,9 +65,7 @@ def _copy(connection: sqlite3.Connection, path: Path, found: int) -> Path:
     private(copy, new=True)
     connection.execute("vacuum into ?", (str(copy),))
     for name in (copy, copy.parent):
-        handle = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
-        os.fsync(handle)
-        os.close(handle)
+        sync(name)
     return copy
 
 

@@ -19,6 +19,7 @@ import msgspec
 from runner.errors import UsageError
 from runner.secrets.master_key import previous_file
 from runner.settings import Loaded
+from runner.sync import sync
 
 _KEY: Final = "master_key"
 _PREVIOUS: Final = "master_key_previous"
@@ -123,8 +124,4 @@ def _replace(path: Path, text: str) -> None:
         found = path.stat()
         os.chown(fresh, found.st_uid, found.st_gid)
     fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)
