@@ -21,8 +21,8 @@ from typing import Final, NamedTuple
 import anyio
 from anyio.abc import TaskGroup
 
-from runner.errors import ActionError
 from runner.executors.sql.driver import Connector, Session
+from runner.executors.sql.tidy import tidy
 
 MOST: Final = 10
 """Sessions a connection string."""
@@ -90,7 +90,7 @@ class Pool:
         while self._idle:
             session, since = self._idle.pop()
             if session.is_usable and self._monotonic() - since > UNSURE:
-                await _reset(session)
+                await tidy(session, session.reset, RESET_DEADLINE)
             if session.is_usable:
                 return session
             await _end(session)
@@ -107,7 +107,7 @@ class Pool:
         """Behind the attempt's back: a clean session is idle again, any other is closed; then its place is free."""
         try:
             if session.is_usable:
-                await _reset(session)
+                await tidy(session, session.reset, RESET_DEADLINE)
             if not session.is_usable:
                 await _end(session)
         finally:
@@ -122,19 +122,6 @@ async def _end(session: Session) -> None:
     with anyio.move_on_after(RESET_DEADLINE, shield=True):
         await session.close()
     session.drop()
-
-
-async def _reset(session: Session) -> None:
-    """Leaves the session either clean or not usable; shielded, for a reset cut short would leave a cancel under way."""
-    is_done = False
-    try:
-        with anyio.move_on_after(RESET_DEADLINE, shield=True):
-            await session.reset()
-            is_done = True
-    except ActionError:
-        pass
-    finally:
-        session.is_usable = session.is_usable and is_done
 
 
 class Pools:

@@ -19,6 +19,7 @@ import anyio
 from runner.errors import ActionError, Effect, TemporaryError
 from runner.executors.sql.driver import Answer, Bounds, Session
 from runner.executors.sql.shape import Query
+from runner.executors.sql.tidy import tidy
 from runner.ports import Call
 
 COMMIT_DEADLINE: Final = 10.0
@@ -91,12 +92,4 @@ async def commit(session: Session, work: Work) -> None:
 
 async def abandon(session: Session) -> None:
     """Roll back within a deadline, or give the session up."""
-    is_done = False
-    try:
-        with anyio.move_on_after(ROLLBACK_DEADLINE, shield=True):
-            await session.rollback()
-            is_done = True
-    except ActionError:
-        pass
-    finally:
-        session.is_usable = session.is_usable and is_done
+    await tidy(session, session.rollback, ROLLBACK_DEADLINE)
