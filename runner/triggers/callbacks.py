@@ -59,12 +59,7 @@ class Callbacks:
             answer = self._refused(request, error)
         body = b"" if request.method == "HEAD" else answer.body
         answer = Answer(answer.status, body, (*answer.headers, *_QUIET))
-        if request.is_read:
-            await answers.send(answer, send)
-            return
-        await answers.send(answer, send, closes=request.may_be_long, more=True)
-        await request.drain()
-        await send({"type": "http.response.body", "body": b""})
+        await request.reply(answer, send)
 
     async def _answer(self, request: Received) -> Answer:
         asked = self._answers.addresses.parse(request.path.removeprefix(PREFIX))

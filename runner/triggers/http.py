@@ -111,12 +111,7 @@ class HttpTriggers:
             answer = await self._answer(request)
         except RefusedRequestError as refusal:
             answer = refusal.answer
-        if request.is_read:
-            await answers.send(answer, send)
-            return
-        await answers.send(answer, send, closes=request.may_be_long, more=True)
-        await request.drain()
-        await send({"type": "http.response.body", "body": b""})
+        await request.reply(answer, send)
 
     async def _answer(self, request: Received) -> Answer:
         route, params = self._found(request)
@@ -172,7 +167,7 @@ class HttpTriggers:
     async def _fire(self, route: Route, request: Received, value: Labelled, proof: Proof) -> Answer:
         services, computed = self._services, route.computed
         if route.workflow in self._pauses:
-            return problem(503, "the workflow is paused", reason="paused")
+            raise RefusedError("the workflow is paused", reason="paused")
         if not await computed.applies(value, services):
             return json_answer(202, {"ignored": True})
         inputs = await computed.filled(value, services)

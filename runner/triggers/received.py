@@ -11,13 +11,13 @@ journal seals it. The header that proved the caller, Cookie and Proxy-Authorizat
 from typing import Any, Final
 
 import anyio
-from starlette.types import Receive, Scope
+from starlette.types import Receive, Scope, Send
 
 from runner.definitions.fired import http_fired
 from runner.executors.http.labels import secret_parts
 from runner.expressions.labels import NO_LABELS, Labelled, Labels, Names, Path
 from runner.triggers import body as bodies
-from runner.triggers.answers import RefusedRequestError, problem
+from runner.triggers.answers import Answer, RefusedRequestError, problem, send
 
 BUDGET: Final = 256_000_000
 """Bytes of all bodies together that are held while they are read."""
@@ -106,8 +106,17 @@ class Received:
             self._budget.left += held
         return bytes(data)
 
-    async def drain(self) -> None:
-        """Read what still comes for a moment, so that the caller gets to see the answer, and forget it."""
+    async def reply(self, answer: Answer, send_message: Send) -> None:
+        """Put the answer on the wire, and take in what still comes, so that the caller gets to see it."""
+        if self.is_read:
+            await send(answer, send_message)
+            return
+        await send(answer, send_message, closes=self.may_be_long, more=True)
+        await self._drain()
+        await send_message({"type": "http.response.body", "body": b""})
+
+    async def _drain(self) -> None:
+        """Read what still comes for a moment, and forget it."""
         left = _DRAIN_BYTES
         with anyio.move_on_after(_DRAIN_SECONDS):
             while not self._ended and left > 0:
