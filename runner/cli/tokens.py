@@ -18,6 +18,7 @@ import click
 
 from runner.accounts.accounts import Accounts, Token, open_accounts
 from runner.accounts.credentials import SCOPES
+from runner.accounts.documents import token_document
 from runner.accounts.rows import accounts_path
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import json_lines, table, when
@@ -77,7 +78,7 @@ def list_tokens(*, config: Path | None, as_json: bool) -> None:
 
     found = with_accounts(load_settings(config).settings, work)
     if as_json:
-        json_lines(_document(each) for each in found)
+        json_lines(token_document(each) for each in found)
     elif not found:
         click.echo("no tokens yet: runner tokens create NAME --scope read")
     else:
@@ -154,17 +155,6 @@ def _expiry(text: str | None) -> float | None:
     if found is None:
         raise UsageError("--expires: expected a time from now such as 12h, 90d, 4w or 1y")
     return SystemClock().wall() + int(found[1]) * _SECONDS[found[2]]
-
-
-def _document(token: Token) -> dict[str, object]:
-    return {
-        "name": token.name,
-        "scopes": token.scopes,
-        "created_at": iso(token.created_at),
-        "created_by": token.created_by,
-        "expires_at": _iso(token.expires_at),
-        "used_at": _iso(token.used_at),
-    }
 
 
 def _iso(wall: float | None) -> str | None:

@@ -7,10 +7,9 @@
 """
 
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
 import click
-import msgspec
 
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import compact, json_lines, table, when
@@ -19,6 +18,7 @@ from runner.clock import iso
 from runner.errors import UsageError
 from runner.secrets.audit import AuditAction, Mark, VerificationKey, read_mark, read_verification_key
 from runner.secrets.audit_check import AuditReport
+from runner.secrets.documents import audit_document
 from runner.secrets.files import read_regular
 from runner.secrets.rows import AuditRow
 from runner.secrets.vault import Vault
@@ -129,38 +129,16 @@ def _told(report: AuditReport, *, has_key: bool, as_json: bool) -> int:
 
 def _list(rows: list[AuditRow], *, as_json: bool) -> None:
     if as_json:
-        json_lines(map(_document, rows))
+        json_lines({**audit_document(row), "mac": row.mac.hex()} for row in rows)
         return
-    cells = [
-        (str(row.sequence), when(iso(row.at)), row.actor, row.action, row.subject, _plain(row.details)) for row in rows
-    ]
+    cells = [(str(row.sequence), when(iso(row.at)), row.actor, row.action, row.subject, _plain(row)) for row in rows]
     for line in table(cells, ("ROW", "TIME", "WHO", "DID", "TO", "DETAILS")):
         click.echo(line)
 
 
-def _document(row: AuditRow) -> dict[str, Any]:
-    return {
-        "sequence": row.sequence,
-        "at": iso(row.at),
-        "actor": row.actor,
-        "action": row.action,
-        "subject": row.subject,
-        "details": _decoded(row.details),
-        "mac": row.mac.hex(),
-    }
-
-
-def _plain(details: str) -> str:
-    found = _decoded(details)
-    return " ".join(f"{name}={compact(value, 80)}" for name, value in found.items())
-
-
-def _decoded(details: str) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = msgspec.json.decode(details, type=dict[str, Any])
-    except msgspec.MsgspecError:
-        return {"unreadable": details}
-    return found
+def _plain(row: AuditRow) -> str:
+    details = audit_document(row)["details"]
+    return " ".join(f"{name}={compact(value, 80)}" for name, value in details.items())
 
 
 def _key(path: Path) -> VerificationKey:

@@ -16,12 +16,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from runner import __version__
-from runner.accounts.accounts import Token
 from runner.accounts.credentials import Scope
-from runner.clock import iso
+from runner.accounts.documents import token_document
 from runner.errors import UsageError, VaultKeyError
 from runner.secrets.audit import read_mark
-from runner.secrets.rows import AuditRow
+from runner.secrets.documents import audit_document
 from runner.secrets.vault import Vault
 from runner.web.api import models
 from runner.web.api.endpoints import Asked, Endpoint, Page, cursor, json_answer, read_cursor
@@ -104,30 +103,6 @@ async def _health(services: Services, _: Asked) -> Response:
     reasons = list(services.reasons())
     status = "unready" if reasons else "ready"
     return json_answer({"status": status, "version": __version__, "reasons": reasons}, 503 if reasons else 200)
-
-
-def audit_document(row: AuditRow) -> dict[str, Any]:
-    """A row of the audit log."""
-    return {
-        "sequence": row.sequence,
-        "at": iso(row.at),
-        "actor": row.actor,
-        "action": row.action,
-        "subject": row.subject,
-        "details": msgspec.Raw(row.details.encode()),
-    }
-
-
-def token_document(token: Token) -> dict[str, Any]:
-    """A token, never its text."""
-    return {
-        "name": token.name,
-        "scopes": token.scopes,
-        "created_at": iso(token.created_at),
-        "created_by": token.created_by,
-        "expires_at": None if token.expires_at is None else iso(token.expires_at),
-        "used_at": None if token.used_at is None else iso(token.used_at),
-    }
 
 
 def _vault(services: Services) -> Vault:
