@@ -80,24 +80,33 @@ def hammer(daemon: Daemon, accepted: list[str]) -> list[threading.Thread]:
     return threads
 
 
-def test_every_run_whose_202_arrived_ends(installation: Installation) -> None:
-    """Killed under load right after an answer, again and again: none is lost, none stays."""
-    installation.environ["RUNNERD_RUNS_MAX_RECOVERIES"] = (
-        "9999"  # one that is alone in flight each time is no poison here
-    )
-    installation.write("work.yaml", WORK)
+def killed(installation: Installation, *, times: int, spread: int) -> tuple[list[str], dict[str, str]]:
+    """
+    Kill the daemon under load, each time right after another number of answers (up to `spread`), then let all runs end.
+
+    The runs that were answered 202, and the state of every run by its id.
+    """
     accepted: list[str] = []
-    for number in range(KILLS):
+    for number in range(times):
         with installation.daemon() as daemon:
             before = len(accepted)
             threads = hammer(daemon, accepted)
-            while len(accepted) < before + 1 + number % 7:
+            while len(accepted) < before + 1 + number % spread:
                 threads[0].join(0.001)
             daemon.process.kill()
             for thread in threads:
                 thread.join()
     with installation.daemon():
         ended = states(installation, lambda runs: not {"queued", "running"} & set(runs.values()))
+    return accepted, ended
+
+
+def test_every_run_whose_202_arrived_ends(installation: Installation) -> None:
+    """Killed under load right after an answer, again and again: none is lost, none stays."""
+    # one that is alone in flight each time is no poison here
+    installation.environ["RUNNERD_RUNS_MAX_RECOVERIES"] = "9999"
+    installation.write("work.yaml", WORK)
+    accepted, ended = killed(installation, times=KILLS, spread=7)
 
     assert len(accepted) >= KILLS
     assert {ended.get(run) for run in accepted} == {"succeeded"}

@@ -26,7 +26,7 @@ import psutil
 import pytest
 
 from tests.acceptance.conftest import Installation
-from tests.acceptance.test_triggers import WORK, hammer, states
+from tests.acceptance.test_triggers import WORK, killed, states
 
 pytestmark = pytest.mark.benchmark
 
@@ -142,18 +142,7 @@ def test_requests_a_second(installation: Installation, respond: str) -> None:
 def test_a_202_survives_every_kill(installation: Installation) -> None:
     """Under the load of eight clients, each time right after another number of answers."""
     installation.write("work.yaml", WORK)
-    accepted: list[str] = []
-    for number in range(KILLS):
-        with installation.daemon() as daemon:
-            before = len(accepted)
-            threads = hammer(daemon, accepted)
-            while len(accepted) < before + 1 + number % 40:
-                threads[0].join(0.001)
-            daemon.process.kill()
-            for thread in threads:
-                thread.join()
-    with installation.daemon():
-        ended = states(installation, lambda runs: not {"queued", "running"} & set(runs.values()))
+    accepted, ended = killed(installation, times=KILLS, spread=40)
     path = installation.folder / "data" / "runner-runs.db"
     with closing(sqlite3.connect(path)) as database:
         errors = Counter(error for (error,) in database.execute("select error from runs where state = 'failed'"))

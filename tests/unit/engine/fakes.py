@@ -1,4 +1,4 @@
-"""An executor whose effects a test sees and whose answers it chooses."""
+"""An executor whose effects a test sees and whose answers it chooses; a store that dies at a write."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -8,6 +8,8 @@ import msgspec
 
 from runner.definitions.fields import Text
 from runner.ports import ActionType, Call, ExecutorLimits, Result
+from runner.store.memory import MemoryStore
+from runner.testing import FakeClock
 
 Answer = Callable[["WorkConfig", Call], Awaitable[Any]]
 
@@ -46,3 +48,15 @@ def action_type(name: str = "work", executor: Work | None = None) -> ActionType:
         yield executor or Work()
 
     return ActionType(name=name, config=WorkConfig, check=lambda config: (), open=opened)
+
+
+class Dying(MemoryStore):
+    """A store whose process ends with its n-th write: what comes after that is never on disk."""
+
+    def __init__(self, clock: FakeClock, writes: int) -> None:
+        super().__init__(clock=clock, auto_commit=False)
+        self.writes = writes
+
+    def _committed(self) -> None:
+        while self.waiting and self.writes > 0:
+            self.writes -= self.commit(1)

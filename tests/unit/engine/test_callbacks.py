@@ -15,7 +15,7 @@ from runner.ports import Call, RunFilter
 from runner.secret import Secret
 from runner.store.memory import MemoryStore
 from runner.testing import FakeClock
-from tests.unit.engine.fakes import WorkConfig
+from tests.unit.engine.fakes import Dying, WorkConfig
 from tests.unit.engine.harness import Engine, FakeSealer, open_engine, settled
 
 ASK = """
@@ -383,18 +383,6 @@ class TestAddresses:
         made = Addresses("", FakeSealer()).address(Asked("r", "ask", 1)).rpartition("/")[2]
 
         assert Addresses("", Other()).parse(made) is None
-
-
-class Dying(MemoryStore):
-    """A store whose process ends with its n-th write: what comes after that is never on disk."""
-
-    def __init__(self, clock: FakeClock, writes: int) -> None:
-        super().__init__(clock=clock, auto_commit=False)
-        self.writes = writes
-
-    def _committed(self) -> None:
-        while self.waiting and self.writes > 0:
-            self.writes -= self.commit(1)
 
 
 class TestKills:

@@ -10,7 +10,7 @@ from runner.events import Ended, Finished, Settled
 from runner.ports import Call, RunFilter
 from runner.store.memory import MemoryStore
 from runner.testing import FakeClock
-from tests.unit.engine.fakes import WorkConfig
+from tests.unit.engine.fakes import Dying, WorkConfig
 from tests.unit.engine.harness import Engine, open_engine, settled
 
 MOST_WRITES = 100
@@ -46,18 +46,6 @@ FAILS = """
     on_failure: [{id: tell, type: work, config: {value: $run.failed_action}}, {id: also, type: work, config: {}}]
     finally: [{id: tidy, type: work, config: {}}]
 """
-
-
-class Dying(MemoryStore):
-    """A store whose process ends with its n-th write: what comes after that is never on disk."""
-
-    def __init__(self, clock: FakeClock, writes: int) -> None:
-        super().__init__(clock=clock, auto_commit=False)
-        self.writes = writes
-
-    def _committed(self) -> None:
-        while self.waiting and self.writes > 0:
-            self.writes -= self.commit(1)
 
 
 class Effects:

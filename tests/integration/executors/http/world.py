@@ -21,10 +21,10 @@ from runner.executors.http import HttpConfig, HttpExecutor
 from runner.expressions.labels import Labelled, wrap
 from runner.expressions.scope import MappingScope
 from runner.expressions.template import LeafKind, compile_template
-from runner.origins import Origin
 from runner.ports import Result
 from runner.secret import Secret
 from runner.testing import FakeDestinations
+from tests.calls import BoundCall
 from tests.services.http_server import Handler
 
 CANARY = "canary-7f3a9b-secret"
@@ -36,7 +36,7 @@ def secret(text: str = CANARY, name: str = "KEY") -> Secret:
 
 
 @dataclass
-class FakeCall:
+class FakeCall(BoundCall):
     """A `Call` that remembers what it was told."""
 
     run: str = "run-1"
@@ -48,18 +48,6 @@ class FakeCall:
     pages_kept: list[Result] = field(default_factory=list)
     left: int = 0
     destinations: Destinations = field(default_factory=FakeDestinations)
-
-    async def bound(self, names: frozenset[str], data: Sequence[bytes] = ()) -> Mapping[str, Sequence[Origin]]:
-        """As the test has bound them."""
-        return await self.destinations.bound(names, data)
-
-    def sending(self, names: frozenset[str], to: Origin) -> None:
-        """Remembered."""
-        self.destinations.sent(names, str(to))
-
-    def refused(self, secret: str, to: str) -> None:
-        """Remembered."""
-        self.destinations.refused(secret, to, self.workflow)
 
     def idempotency_key(self, page: int = 0) -> str:
         """The same for the same page."""

@@ -20,11 +20,11 @@ from runner.executors.sql.executor import SqlExecutor, open_sql
 from runner.expressions.labels import Labelled, whole, wrap
 from runner.expressions.scope import MappingScope
 from runner.expressions.template import LeafKind, compile_template
-from runner.origins import Origin
 from runner.ports import ExecutorLimits, Result
 from runner.secrets.ring import Ring
 from runner.secrets.sealer import RunSealer
 from runner.testing import FakeDestinations
+from tests.calls import BoundCall
 
 _RING = Ring({b"key1": b"k" * 32}, b"i" * 32)
 SEALER = RunSealer(lambda: _RING)
@@ -34,7 +34,7 @@ KINDS: Mapping[tuple[str | int, ...], LeafKind] = {("query",): "statement", ("qu
 
 
 @dataclass
-class FakeCall:
+class FakeCall(BoundCall):
     """What the engine tells an executor about the attempt."""
 
     run: str = "r1"
@@ -45,18 +45,6 @@ class FakeCall:
     left: int = 0
     pages: Sequence[Result] = field(default_factory=list)
     destinations: Destinations = field(default_factory=FakeDestinations)
-
-    async def bound(self, names: frozenset[str], data: Sequence[bytes] = ()) -> Mapping[str, Sequence[Origin]]:
-        """As the test has bound them."""
-        return await self.destinations.bound(names, data)
-
-    def sending(self, names: frozenset[str], to: Origin) -> None:
-        """Remembered."""
-        self.destinations.sent(names, str(to))
-
-    def refused(self, secret: str, to: str) -> None:
-        """Remembered."""
-        self.destinations.refused(secret, to, self.workflow)
 
     def leaving(self) -> None:
         self.left += 1

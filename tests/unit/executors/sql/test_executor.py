@@ -1,6 +1,6 @@
 """One attempt's course over a session that fails where a test wants it to: commits, rollbacks, effects, second tries."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import anyio
@@ -16,9 +16,9 @@ from runner.executors.sql.driver import Answer, Bounds, Driver, StaleStatementEr
 from runner.executors.sql.executor import SqlExecutor, open_sql
 from runner.executors.sql.shape import Query
 from runner.expressions.template import Statement
-from runner.origins import Origin
 from runner.ports import ExecutorLimits, Result
 from runner.testing import FakeDestinations
+from tests.calls import BoundCall
 
 
 class FakeSession:
@@ -85,24 +85,12 @@ class FakeDriver:
         return self.session
 
 
-class FakeCall:
+class FakeCall(BoundCall):
     run = workflow = place = "x"
     attempt = 1
     timeout: float | None = None
     pages: tuple[Result, ...] = ()
     destinations = FakeDestinations()
-
-    async def bound(self, names: frozenset[str], data: Sequence[bytes] = ()) -> Mapping[str, Sequence[Origin]]:
-        """As the test has bound them."""
-        return await self.destinations.bound(names, data)
-
-    def sending(self, names: frozenset[str], to: Origin) -> None:
-        """Remembered."""
-        self.destinations.sent(names, str(to))
-
-    def refused(self, secret: str, to: str) -> None:
-        """Remembered."""
-        self.destinations.refused(secret, to, self.workflow)
 
     def idempotency_key(self, page: int = 0) -> str:
         return ""
