@@ -1,4 +1,4 @@
-// Live parts, local times, copy buttons and keys. Pages work without it; nothing here makes markup of text.
+// Live parts, local times and keys. Pages work without it; nothing here makes markup of text.
 
 const read = (url) => new Promise((resolve, reject) => {
   const request = new XMLHttpRequest(); // it parses the answer itself: no sink for strings is needed
@@ -20,7 +20,6 @@ const dress = (root) => {
     time.textContent = isToday ? hour.format(at) : `${day.format(at)} ${hour.format(at)}`;
     time.dataset.local = "";
   }
-  for (const button of root.querySelectorAll("button[data-copy]")) button.hidden = !navigator.clipboard;
 };
 
 const refresh = async () => {
@@ -51,24 +50,13 @@ const live = async () => {
   if (await refresh()) setTimeout(live, 2000);
 };
 
-document.addEventListener("click", async (event) => {
-  const button = event.target.closest("button[data-copy]");
-  if (!button) return;
-  await navigator.clipboard.writeText(button.dataset.copy);
-  button.textContent = "copied";
-});
-
 let before = "";
 const places = { w: "/", s: "/settings/secrets" };
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea, select")) return;
   const key = event.key;
-  const search = document.querySelector("[data-search]");
   if (before === "g" && places[key]) location.assign(places[key]);
-  else if (key === "/" && search) {
-    event.preventDefault();
-    search.focus();
-  } else if (key === "?") document.getElementById("keys")?.showModal();
+  else if (key === "?") document.getElementById("keys")?.showModal();
   before = key;
 });
 
