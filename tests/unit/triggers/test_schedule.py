@@ -46,6 +46,12 @@ class TestDaylightSaving:
         assert len(day(zone, autumn, "0 * * * *")) == 25
         assert len(day(zone, autumn, "*/30 * * * *")) == 50
 
+    def test_seen_from_within_the_hour_that_comes_again(self) -> None:
+        """At the second 02:10 the firing of 02:30 has been: the next is tomorrow's, and none lies in the past."""
+        second = at("2026-10-25 02:10", "Europe/Paris") + HOUR
+        (following,) = next_firings(schedule(cron="30 2 * * *", timezone="Europe/Paris"), second, 1)
+        assert local(following, "Europe/Paris") == "2026-10-26 02:30+01:00"
+
     @pytest.mark.parametrize(("zone", "spring", "autumn"), CHANGES)
     def test_a_daily_time_is_kept(self, zone: str, spring: str, autumn: str) -> None:
         """Nine o'clock is nine o'clock on both sides."""

@@ -43,6 +43,15 @@ async def test_a_new_schedule_begins_now() -> None:
         assert outputs(await it.runs("job")) == ["1970-01-01T01:00:00.000Z"]
 
 
+async def test_what_was_due_before_it_was_known_is_not_made_up_for() -> None:
+    """Loaded at half past ten, with `catch_up: all`: the ten firings before are none of its."""
+    async with world(wall=10.5 * HOUR) as it:
+        it.load(catalog(job=HOURLY))
+        await it.scheduler.look()
+        await it.at(11 * HOUR + 1)
+        assert [row.scheduled_at for row in await it.firings("job")] == [11 * HOUR]
+
+
 async def test_a_stop_over_three_firings_is_caught_up() -> None:
     """A process later fires what came due meanwhile, each once, though it may have been killed in the middle."""
     async with world(wall=100.0) as it:
