@@ -2,23 +2,36 @@
 `runner validate [PATH]…`: every error of every file, as editors link them; nothing is run and no daemon is asked.
 
     files or folders ──► load_text of each, neighbours of a folder together ──► file:line:column: path: message
+    secrets that they name ──► runner.cli.judging: what is wrong with them, where the vault can be opened
 """
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 from msgspec.structs import replace
 
+from runner.cli.judging import judged, unjudged
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import json_lines, word
 from runner.definitions.catalog import EMPTY, build
 from runner.definitions.folder import read, scan
 from runner.definitions.load import load_text
+from runner.definitions.secret_uses import SecretUse, secret_uses
 from runner.definitions.source import MAX_FILE_SIZE
 from runner.definitions.specs import Specs
-from runner.errors import DefinitionError, Problem, UsageError
+from runner.errors import DefinitionError, Problem, SettingsError, UsageError
 from runner.executors import action_types
+from runner.secrets.usage import uses_of
+
+
+class Checked(NamedTuple):
+    """How many files there were, what is wrong with them, and where those that are right name secrets."""
+
+    files: int
+    problems: tuple[Problem, ...]
+    uses: tuple[SecretUse, ...] = ()
 
 
 @click.command(short_help="Check workflow files: every error with file, line and column.")
@@ -31,15 +44,14 @@ def validate(context: click.Context, *, paths: tuple[Path, ...], config: Path | 
     Check files, or all files of folders; by default the workflows folder. Exit status 1 if any has an error.
 
     What stands in a folder is checked together: names, calls of other workflows. A file that is named is checked alone.
+    Secrets that are missing, or not for this workflow, are warnings, where the vault can be opened.
     """
     places = paths or (load_settings(config).settings.server.workflows,)
     types = action_types()
-    checked = 0
-    problems: list[Problem] = []
-    for place in places:
-        count, found = _of_folder(place, types) if place.is_dir() else (1, _of_file(place, types))
-        checked += count
-        problems += found
+    found = [_of_folder(place, types) if place.is_dir() else _of_file(place, types) for place in places]
+    checked = sum(each.files for each in found)
+    problems = [problem for each in found for problem in each.problems]
+    problems += _of_secrets(config, [use for each in found for use in each.uses])
     errors = sum(problem.severity == "error" for problem in problems)
     if as_json:
         json_lines(problems)
@@ -50,26 +62,42 @@ def validate(context: click.Context, *, paths: tuple[Path, ...], config: Path | 
     context.exit(1 if errors else 0)
 
 
-def _of_file(path: Path, types: Specs) -> tuple[Problem, ...]:
-    """What is wrong with one file, whatever stands beside it. Raises UsageError where it cannot be read."""
+def _of_file(path: Path, types: Specs) -> Checked:
+    """One file, whatever stands beside it. Raises UsageError where it cannot be read."""
     try:
         with path.open("rb") as file:
-            return load_text(file.read(MAX_FILE_SIZE + 1), str(path), types).problems
+            content = file.read(MAX_FILE_SIZE + 1)
+        loaded = load_text(content, str(path), types)
     except DefinitionError as error:
-        return error.problems
+        return Checked(1, error.problems)
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from None
+    return Checked(1, loaded.problems, secret_uses(loaded.workflow, content.decode(), str(path), types))
 
 
-def _of_folder(folder: Path, types: Specs) -> tuple[int, list[Problem]]:
-    """How many files a folder has, and what is wrong with them and between them. Raises UsageError."""
+def _of_folder(folder: Path, types: Specs) -> Checked:
+    """The files of a folder, and what is wrong between them. Raises UsageError."""
     try:
         read_files = {name: read(folder, name, signature) for name, signature in scan(folder).items()}
     except OSError as error:
         raise _unreadable(folder, error) from None
     files = {name: content for name, content in read_files.items() if content is not None}
     catalog = build(EMPTY, files, types)
-    return len(files), [replace(each, file=os.path.normpath(folder / each.file)) for each in catalog.problems]
+    problems = tuple(replace(each, file=os.path.normpath(folder / each.file)) for each in catalog.problems)
+    uses = tuple(replace(each, file=os.path.normpath(folder / each.file)) for each in uses_of(catalog, types))
+    return Checked(len(files), problems, uses)
+
+
+def _of_secrets(config: Path | None, uses: list[SecretUse]) -> tuple[Problem, ...]:
+    """What is wrong with the secrets that are named, as far as the settings lead to a vault."""
+    if not uses:
+        return ()
+    try:
+        settings = load_settings(config).settings
+    except SettingsError as error:
+        unjudged(error)
+        return ()
+    return judged(settings, uses)
 
 
 def _unreadable(path: Path, error: Exception) -> UsageError:

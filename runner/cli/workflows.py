@@ -120,7 +120,7 @@ def _change(
         async with open_store(settings.sqlite.runs_path, allow_network=settings.sqlite.network_filesystem) as store:
             await otherwise(store.firings)
 
-    if verb == "pause" and not any(document["name"] == name for document in _of_folder(settings)):
+    if verb == "pause" and not _is_there(settings, name):
         raise RefusedError(f"there is no workflow {name[:100]!r}: `runner workflows list` names them", reason="unknown")
     anyio.run(main)
 
@@ -129,6 +129,14 @@ def _of_folder(settings: Settings) -> list[dict[str, Any]]:
     from runner.cli.folder import workflow_documents  # noqa: PLC0415  a daemon that answers saves loading all of this
 
     return workflow_documents(settings)
+
+
+def _is_there(settings: Settings, name: str) -> bool:
+    from runner.cli.folder import read_folder  # noqa: PLC0415  a daemon that answers saves loading all of this
+    from runner.web.catalog_documents import broken_document  # noqa: PLC0415  the same
+
+    catalog = read_folder(settings)
+    return name in catalog.entries or any(name == broken_document(each)["name"] for each in catalog.broken)
 
 
 def _bears(document: Mapping[str, Any], name: str) -> bool:

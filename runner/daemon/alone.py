@@ -105,7 +105,7 @@ async def _opened(loaded: Loaded) -> AsyncIterator[Engine]:
         types = known_types()
         strict = settings.dashboard.strict_hosts
         uses = SecretUses(types, confidential.vault, confidential.seen, strict_hosts=strict)
-        catalogs = await stack.enter_async_context(open_catalogs(settings, types, clock, uses.problems))
+        catalogs = await stack.enter_async_context(open_catalogs(settings, types, clock, uses))
         own = cast("Store", OwnRuns(store))
         opening = open_engine(settings, clock, confidential=confidential, store=own, catalogs=catalogs)
         yield await stack.enter_async_context(opening)

@@ -5,13 +5,13 @@ The current catalog: read at the start, swapped whole whenever the folder change
                                                  └─► kept beside the database (runner.daemon.kept)
 
 Each reload is one log line, each new problem of a file another, once. A workflow that names secrets in a way that is an
-error (`strict_hosts`) stays in the catalog and is not run.
+error (`strict_hosts`) stays in the catalog and is not run; a file that is handed over to be run is refused for it.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import anyio.abc
@@ -24,7 +24,7 @@ from runner.definitions.catalog import EMPTY, Catalog
 from runner.definitions.load import load_text
 from runner.definitions.model import Workflow
 from runner.definitions.watch import watch
-from runner.errors import Problem, RefusedError, StoreFormatError
+from runner.errors import DefinitionError, Problem, RefusedError, StoreFormatError
 from runner.expressions.nearest import suggestion
 from runner.ports import ActionType
 from runner.settings import Settings
@@ -32,8 +32,15 @@ from runner.web.catalog_documents import catalog_documents
 
 _log = log.get("runner.catalog")
 
-Judge = Callable[[Catalog], tuple[Problem, ...]]
-"""What is wrong with a catalog though its files are right: the secrets that it names. May take a while."""
+
+class Judge(Protocol):
+    """What is wrong though the files are right: the secrets that they name."""
+
+    async def of_catalog(self, catalog: Catalog) -> tuple[Problem, ...]:
+        """Of all that is in force."""
+
+    async def of_file(self, workflow: Workflow, source: str, file: str) -> tuple[Problem, ...]:
+        """Of a workflow that is in no catalog."""
 
 
 @asynccontextmanager
@@ -102,10 +109,17 @@ class Catalogs:
         near = suggestion(name, self.current.entries)
         raise RefusedError(f"there is no workflow {name[:100]!r}{near}", reason="unknown")
 
-    def load(self, source: str, file: str) -> tuple[Workflow, tuple[Problem, ...]]:
-        """A workflow that is in no catalog, and its warnings. Raises DefinitionError."""
-        loaded = load_text(source, file, self.types)
-        return loaded.workflow, loaded.problems
+    async def load(self, source: str, file: str) -> tuple[Workflow, tuple[Problem, ...]]:
+        """
+        A workflow that is in no catalog, and its warnings. Raises DefinitionError, also for what keeps one of the
+        catalog from running.
+        """
+        loaded = await anyio.to_thread.run_sync(load_text, source, file, self.types)
+        doubts = await self._judge.of_file(loaded.workflow, source, file)
+        problems = (*loaded.problems, *doubts)
+        if any(each.severity == "error" for each in doubts):
+            raise DefinitionError(problems)
+        return loaded.workflow, problems
 
     def documents(self) -> list[dict[str, Any]]:
         """What is loaded, broken files on top."""
@@ -132,7 +146,7 @@ class Catalogs:
 
     async def swap(self, catalog: Catalog) -> None:
         """Put a catalog in force, and keep it."""
-        doubts = await anyio.to_thread.run_sync(self._judge, catalog)
+        doubts = await self._judge.of_catalog(catalog)
         self.current, self._doubts = catalog, doubts
         for follower in self._followers:
             follower(catalog)
@@ -144,7 +158,7 @@ class Catalogs:
     async def judge_again(self) -> None:
         """What the current catalog is judged by has changed."""
         catalog = self.current
-        doubts = await anyio.to_thread.run_sync(self._judge, catalog)
+        doubts = await self._judge.of_catalog(catalog)
         if self.current is catalog:
             self._doubts = doubts
             self.tell()

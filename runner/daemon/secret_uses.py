@@ -1,11 +1,12 @@
 """
 The secrets that workflows name, held against those that the vault has.
 
-    catalog ──SecretUses.problems()──► warnings: missing, not for this workflow, no allowed_hosts where the host is open
+    catalog, or one file ──► SecretUse ──known secrets──► what is wrong: missing, not for this workflow, an open host
     catalog, Sightings ──documents()──► what `runner secrets usage` shows
 
-`runner.daemon.catalogs` asks for the problems when it swaps a catalog in, and again after the vault has changed, which
-`watch` waits for.
+`runner.daemon.catalogs` asks for the problems when it swaps a catalog in, again after the vault has changed, which
+`watch` waits for, and for each file that is in no catalog. A judgement is a pure function of the uses and of what is
+known at that moment; only where an entry of the catalog names secrets is remembered.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -16,7 +17,8 @@ import anyio.to_thread
 from runner import log
 from runner.clock import Clock
 from runner.definitions.catalog import Catalog, Entry
-from runner.definitions.secret_uses import SecretUse, secret_problems, secret_uses
+from runner.definitions.model import Workflow
+from runner.definitions.secret_uses import KnownSecret, SecretUse, secret_problems, secret_uses
 from runner.errors import Problem, SecretError
 from runner.ports import ActionType
 from runner.secrets.seen import Sightings
@@ -41,10 +43,13 @@ class SecretUses:
         self._strict = strict_hosts
         self._uses: dict[str, tuple[Entry, tuple[SecretUse, ...]]] = {}
 
-    def problems(self, catalog: Catalog) -> tuple[Problem, ...]:
-        """What is wrong with the secrets that the workflows in force name, as far as the vault is known."""
-        infos = {} if self._vault is None else self._vault.content.infos
-        return tuple(secret_problems(self._of(catalog), known(infos.values()), strict_hosts=self._strict))
+    async def of_catalog(self, catalog: Catalog) -> tuple[Problem, ...]:
+        """What is wrong with the secrets that the workflows in force name."""
+        return await self._judged(lambda: self._of(catalog))
+
+    async def of_file(self, workflow: Workflow, source: str, file: str) -> tuple[Problem, ...]:
+        """The same of a workflow that is in no catalog."""
+        return await self._judged(lambda: secret_uses(workflow, source, file, self._types))
 
     async def documents(self, catalog: Catalog) -> list[dict[str, Any]]:
         """One for each secret that the catalog names, or that is there. Raises SecretError."""
@@ -69,13 +74,28 @@ class SecretUses:
                 told = vault.generation
                 await changed()
 
+    async def _judged(self, uses: Callable[[], Iterable[SecretUse]]) -> tuple[Problem, ...]:
+        there = await self._known()
+        return await anyio.to_thread.run_sync(lambda: tuple(secret_problems(uses(), there, strict_hosts=self._strict)))
+
+    async def _known(self) -> Mapping[str, KnownSecret]:
+        """As of now; where the vault cannot be looked at, as it was seen last."""
+        if self._vault is None:
+            return {}
+        try:
+            await self._vault.refresh()
+        except SecretError as error:
+            _log.error("the vault cannot be looked at", error=str(error))
+        return known(self._vault.content.infos.values())
+
     def _of(self, catalog: Catalog) -> Iterable[SecretUse]:
         """Every use; an entry that stayed the same is not read again."""
-        before, self._uses = self._uses, {}
+        before, uses = self._uses, {}
         for name, entry in sorted(catalog.entries.items()):
             same = before.get(name)
             found = same[1] if same is not None and same[0] is entry else None
             if found is None:
                 found = secret_uses(entry.workflow, entry.source, entry.file, self._types)
-            self._uses[name] = (entry, found)
-        return [use for _, uses in self._uses.values() for use in uses]
+            uses[name] = (entry, found)
+        self._uses = uses
+        return [use for _, found in uses.values() for use in found]

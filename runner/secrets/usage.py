@@ -3,7 +3,8 @@ Who uses a secret, when it was used last and for which hosts; which are missing 
 
     SecretUse of the catalog + SecretInfo of the vault + Seen ──usage()──► SecretUsage: one a name
 
-Pure. `runner secrets usage`, `runner secrets delete` and the pages show it; it holds no value.
+Pure. `runner secrets usage`, `runner secrets delete` and the pages show it; it holds no value. What is wrong with the
+uses, held against `known`, says `runner.definitions.secret_uses`.
 """
 
 from collections.abc import Iterable, Mapping

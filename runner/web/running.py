@@ -7,7 +7,7 @@ The control socket serves the lines to `runner run`; where no daemon runs the co
 process. Who stops reading cancels nothing: the run is the dispatcher's.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -54,7 +54,7 @@ class Running:
         news: News,
         *,
         workflow: Callable[[str], Workflow],
-        load: Callable[[str, str], tuple[Workflow, tuple[Problem, ...]]],
+        load: Callable[[str, str], Awaitable[tuple[Workflow, tuple[Problem, ...]]]],
     ) -> None:
         """
         `workflow` finds one in the catalog, or raises RefusedError; `load` reads a source and its file's name, or
@@ -72,7 +72,7 @@ class Running:
 
         Raises DefinitionError, RefusedError, StoreDegradedError.
         """
-        workflow, warnings = self._chosen(request)
+        workflow, warnings = await self._chosen(request)
         texts = parse_inputs(workflow.inputs, request.inputs, what=workflow.name)
         submission = Submission(
             workflow=workflow.name,
@@ -149,9 +149,9 @@ class Running:
         admitted = await self._dispatcher.rerun(run, action, by)
         return {"run": admitted.run, "verdict": admitted.verdict}
 
-    def _chosen(self, request: RunRequest) -> tuple[Workflow, tuple[Problem, ...]]:
+    async def _chosen(self, request: RunRequest) -> tuple[Workflow, tuple[Problem, ...]]:
         if request.source is not None:
-            return self._load(request.source, request.file)
+            return await self._load(request.source, request.file)
         return self._workflow(request.name), ()
 
     async def _told(self, watch: Watch, run: str) -> AsyncIterator[AnyLine]:

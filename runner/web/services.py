@@ -39,7 +39,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     workflows: Documents
     usage: Documents
     require: Callable[[str], Workflow]
-    load: Callable[[str, str], tuple[Workflow, tuple[Problem, ...]]]
+    load: Callable[[str, str], Awaitable[tuple[Workflow, tuple[Problem, ...]]]]
     pauses: Pauses
     reasons: Reasons
     public_url: str = ""

@@ -25,6 +25,7 @@ import pytest
 from runner.clock import SystemClock
 from runner.daemon.catalogs import open_catalogs
 from runner.daemon.root import Engine, known_types, open_confidential, open_engine, open_runs
+from runner.daemon.secret_uses import SecretUses
 from runner.engine.admission import Submission
 from runner.settings import load
 
@@ -77,7 +78,8 @@ async def engine(folder: Path) -> AsyncIterator[Engine]:
     async with AsyncExitStack() as stack:
         confidential = await stack.enter_async_context(open_confidential(settings, {}, clock, level="error"))
         store = await stack.enter_async_context(open_runs(settings, clock))
-        catalogs = await stack.enter_async_context(open_catalogs(settings, known_types(), clock, lambda _: ()))
+        uses = SecretUses(known_types(), confidential.vault, confidential.seen, strict_hosts=False)
+        catalogs = await stack.enter_async_context(open_catalogs(settings, known_types(), clock, uses))
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
         tasks.start_soon(catalogs.watch)

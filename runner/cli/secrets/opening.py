@@ -18,6 +18,7 @@ import click
 
 from runner.clock import SystemClock
 from runner.errors import RunnerError, VaultKeyError
+from runner.secret import Secret
 from runner.secrets.keys import parse
 from runner.secrets.master_key import read_master_key, read_previous_key
 from runner.secrets.vault import Vault, open_vault
@@ -61,20 +62,30 @@ def with_vault(settings: Settings, work: Callable[[Vault], Awaitable[T]]) -> T:
 async def _opened(settings: Settings) -> AsyncIterator[Vault]:
     async with open_own_vault(settings) as vault:
         if vault is None:
-            raise VaultKeyError(
-                "there is no vault, since no master key is set: make one with `runner init`, or set [dashboard] "
-                "master_key"
-            )
+            raise no_key()
         yield vault
+
+
+def no_key() -> VaultKeyError:
+    """No master key is set, so there is nothing to open."""
+    return VaultKeyError(
+        "there is no vault, since no master key is set: make one with `runner init`, or set [dashboard] master_key"
+    )
+
+
+async def own_key(settings: Settings) -> Secret | None:
+    """The master key of this process; None where none is set. Raises SettingsError, VaultKeyError."""
+    dashboard = settings.dashboard
+    return await read_master_key(
+        text=dashboard.master_key, file=dashboard.master_key_file, command=dashboard.master_key_command
+    )
 
 
 @asynccontextmanager
 async def open_own_vault(settings: Settings) -> AsyncIterator[Vault | None]:
     """The vault of this process; None where no master key is set. Raises SecretError, VaultKeyError."""
     dashboard = settings.dashboard
-    text = await read_master_key(
-        text=dashboard.master_key, file=dashboard.master_key_file, command=dashboard.master_key_command
-    )
+    text = await own_key(settings)
     if text is None:
         yield None
         return

@@ -12,7 +12,6 @@ import re
 from typing import Any, Final
 
 import anyio
-import anyio.to_thread
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -61,7 +60,7 @@ async def _validate(services: Services, asked: Asked) -> Response:
     except UnicodeError:
         raise HTTPException(400, "the body is no text in UTF-8") from None
     try:
-        _, problems = await anyio.to_thread.run_sync(services.load, text, "workflow.yaml")
+        _, problems = await services.load(text, "workflow.yaml")
     except DefinitionError as error:
         return json_answer({"valid": False, "problems": error.problems})
     return json_answer({"valid": True, "problems": problems})

@@ -21,6 +21,7 @@ from runner.clock import Clock
 from runner.daemon.catalogs import Catalogs
 from runner.daemon.kept import kept_path
 from runner.daemon.root import Confidential, Engine, known_types, open_confidential, open_engine, open_runs
+from runner.daemon.secret_uses import SecretUses
 from runner.definitions.catalog import EMPTY, Catalog, build
 from runner.engine.admission import Submission
 from runner.events import Ended, Stored
@@ -140,7 +141,8 @@ async def open_daemon(
         no_more, changes = anyio.create_memory_object_stream[Catalog]()
         no_more.close()
         stack.enter_context(changes)
-        catalogs = Catalogs(changes, known_types(), kept_path(settings), lambda _: ())
+        uses = SecretUses(known_types(), confidential.vault, confidential.seen, strict_hosts=False)
+        catalogs = Catalogs(changes, known_types(), kept_path(settings), uses)
         await catalogs.swap(catalog)
         engine = await stack.enter_async_context(
             open_engine(settings, clock, confidential=confidential, store=store, catalogs=catalogs)
