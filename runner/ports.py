@@ -183,8 +183,8 @@ class Runs(Protocol):
     async def due(self, before: float, most: int) -> Sequence[Due]:
         """Parked places whose `due` is not after `before`, earliest first."""
 
-    async def waiting_for(self, child: str) -> Sequence[Due]:
-        """Parked places that wait for the end of this run."""
+    async def superseded(self) -> Sequence[str]:
+        """Runs that are to be cancelled since newer ones have come (`Admitted.cancel`), and have not ended yet."""
 
     async def asking(self, most: int) -> Sequence[Due]:
         """Up to `most` parked places that wait for an answer, those of the oldest runs first."""

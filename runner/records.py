@@ -182,12 +182,13 @@ class Reopening(msgspec.Struct, frozen=True, kw_only=True):
 
 class Admitted(msgspec.Struct, frozen=True):
     """
-    What became of an admission. `run` is the first run's id for a duplicate; `cancel` names a run to cancel first.
+    What became of an admission. `run` is the first run's id for a duplicate; `cancel` names the runs that it supersedes
+    (`cancel_running`): they are to be cancelled.
     """
 
     verdict: Literal["running", "queued", "duplicate", "skipped", "full"]
     run: str
-    cancel: str | None = None
+    cancel: tuple[str, ...] = ()
 
 
 class Claimed(msgspec.Struct, frozen=True):

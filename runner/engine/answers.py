@@ -112,7 +112,7 @@ class Answers:
 
     async def _give_aside(self, row: RunRow, order: Answer) -> None:
         """Journal the answer of a run that lies in the store, and those that come meanwhile, without a slot for it."""
-        orders = self._runs.borrow(row, order)
+        orders = self._runs.borrow(row.id, order)
         kept: list[Order] = []
         try:
             loaded = await self._loader.stored(row.id)
@@ -120,6 +120,7 @@ class Answers:
                 order.too_late()
                 return
             await loaded.context.open()
+            self._runs.say_if_cut_off(loaded)
             while orders:
                 some = orders[:]
                 orders.clear()

@@ -11,6 +11,7 @@ The face of the engine: `runner.daemon` opens it with `open_dispatcher`; trigger
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
 import anyio.abc
@@ -18,6 +19,7 @@ import anyio.abc
 from runner.engine.admission import Admissions, Submission
 from runner.engine.answers import Answers
 from runner.engine.children import ChildRuns
+from runner.engine.errands import Errands
 from runner.engine.live import LiveRuns
 from runner.engine.loading import Loader
 from runner.engine.orders import Cancel, Wake
@@ -38,6 +40,7 @@ class Dispatcher:
         children = ChildRuns(services.store, admissions, self.submit, self.cancel)
         self._loader = Loader(services, admissions, children)
         self._tasks = tasks
+        self._errands = Errands(tasks)
         self._runs = LiveRuns(services, self._loader, tasks)
         self._recovery = Recovery(services, self._runs, self._loader, admissions)
         self._reruns = Reruns(services, self._loader)
@@ -47,11 +50,14 @@ class Dispatcher:
 
     async def submit(self, submission: Submission) -> Admitted:
         """
-        Accept a run: when this returns it is on disk.
+        Accept a run: when this returns it is on disk. It is carried out also where the caller is cancelled.
 
         Raises RefusedError for inputs that do not fit, an unknown workflow, a full queue, or while draining;
         StoreDegradedError while the disk refuses.
         """
+        return await self._errands.to_the_end(partial(self._submit, submission))
+
+    async def _submit(self, submission: Submission) -> Admitted:
         runs, room = self._runs, self._take_room("takes no new runs")
         spawned = False
         try:
@@ -74,6 +80,9 @@ class Dispatcher:
         When this returns it is on disk. Raises RefusedError (`unknown`, `live`, `rerun`, `gone`, `full`, `skip`,
         `draining`), StoreError.
         """
+        return await self._errands.to_the_end(partial(self._rerun, run, action, by))
+
+    async def _rerun(self, run: str, action: str, by: str) -> Admitted:
         runs, room = self._runs, self._take_room("runs nothing again")
         spawned = False
         try:
@@ -116,8 +125,8 @@ class Dispatcher:
     def _queued(self, admitted: Admitted, *, had_room: bool) -> None:
         if admitted.verdict == "queued":
             self._runs.arrived(is_held=had_room)
-            if admitted.cancel is not None:
-                self.cancel(admitted.cancel, "newer")
+            for superseded in admitted.cancel:
+                self.cancel(superseded, "newer")
 
     # -------------------------------------------------------------------------------------------------- runs go on
 

@@ -28,7 +28,7 @@ from runner.engine.services import Services
 from runner.engine.state import Run
 from runner.engine.wakeups import Wakeups
 from runner.errors import RunnerError, StoreError
-from runner.ports import Claimed, RunRow
+from runner.ports import Claimed
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class LiveRuns:
     """
     Runs in memory. `free` slots, `queued` runs in the store; while `recovering` the older runs go first.
 
-    `cut_off` are those that an earlier process left in the middle; `held` those that must not be taken up yet.
+    `held` are those that must not be taken up yet; `left` those that lie in the store until the next start.
     """
 
     def __init__(self, services: Services, loader: Loader, tasks: anyio.abc.TaskGroup) -> None:
@@ -53,13 +53,13 @@ class LiveRuns:
         self.free = services.limits.max_concurrent_runs
         self.queued = 0
         self.conductors: dict[str, Conductor] = {}
-        self.cut_off: set[str] = set()
         self.held: dict[str, list[Order]] = {}
         self.left: set[str] = set()
         self.recovering = False
         self.draining = False
         self._ready: dict[str, list[Order]] = {}
         self._taking: dict[str, list[Order]] = {}
+        self._claimed: set[str] = set()
         self._blocked = False
         self._arrivals = 0
         self._pump_wanted = anyio.Event()
@@ -113,11 +113,9 @@ class LiveRuns:
         """Whether the run hears what it is told without a wait for a slot."""
         return run in self.conductors or run in self._taking
 
-    def borrow(self, row: RunRow, *orders: Order) -> list[Order]:
+    def borrow(self, run: str, *orders: Order) -> list[Order]:
         """Keep a run that lies in the store from being taken up; its orders, to which further ones come."""
-        if self.recovering and not row.waiting and not self.knows(row.id):
-            self.cut_off.add(row.id)
-        self._taking[row.id] = gathered = [*self._ready.pop(row.id, ()), *orders]
+        self._taking[run] = gathered = [*self._ready.pop(run, ()), *orders]
         return gathered
 
     def give_back(self, run: str, *orders: Order) -> None:
@@ -128,6 +126,13 @@ class LiveRuns:
             self.held[run].extend(orders)
         else:
             self.ready(run, *orders)
+
+    def say_if_cut_off(self, loaded: Loaded) -> None:
+        """Journal that an earlier process left the run in its middle, where one did, before anything else happens."""
+        run = loaded.conductor.run.id
+        if loaded.was_cut_off and run not in self._claimed:
+            self._loader.recovered(loaded.conductor)
+        self._claimed.discard(run)
 
     def start(self, accepted: AcceptedRun) -> None:
         """Begin a run that was just accepted; its slot is taken already."""
@@ -200,6 +205,7 @@ class LiveRuns:
         self._blocked = not claimed and self._arrivals == before
         for claim in claimed:
             self.free += 1  # which taking it up takes again
+            self._claimed.add(claim.run)
             self._take(claim.run, [])
         if self._blocked:
             await self.count()
@@ -246,16 +252,14 @@ class LiveRuns:
     async def _go(
         self, loaded: Loaded, intents: list[Intent] | None = None, accepted: AcceptedRun | None = None
     ) -> None:
-        conductor, context = loaded
+        conductor, context = loaded.conductor, loaded.context
         run = conductor.run
         try:
             if accepted is not None:
                 await context.open(inputs=accepted.inputs, trigger=accepted.trigger)
             else:
                 await context.open()
-            if run.id in self.cut_off:
-                self.cut_off.discard(run.id)
-                self._loader.recovered(conductor)
+            self.say_if_cut_off(loaded)
             how = await conductor.go(outstanding(run) if intents is None else intents)
             if how == "ended":
                 await conductor.recorder.durable()

@@ -27,10 +27,13 @@ _log = logging.getLogger(__name__)
 
 
 class Loaded(NamedTuple):
-    """A run in memory."""
+    """
+    A run in memory. `was_cut_off`: it ran when an earlier process ended, and this one has not said so in its journal.
+    """
 
     conductor: Conductor
     context: Context
+    was_cut_off: bool = False
 
 
 class Loader:
@@ -74,7 +77,9 @@ class Loader:
         run = fold(row.id, plan, rows)
         for event in events:
             evolve(run, event)
-        return self.loaded(run, seq=rows[-1].seq)
+        ran = row.state == "running" and not row.waiting
+        was_cut_off = ran and rows[-1].boot != self._services.store.boot
+        return self.loaded(run, seq=rows[-1].seq)._replace(was_cut_off=was_cut_off)
 
     def loaded(self, run: Run, *, seq: int) -> Loaded:
         """A run whose state is known; `seq` is the number of its last append."""

@@ -10,20 +10,24 @@ find it. Called by `runner.engine.dispatcher`.
 """
 
 import logging
-from collections.abc import Awaitable, Sequence
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final, Protocol, TypeVar
 
 import anyio
 
 from runner.engine.admission import Admissions
 from runner.engine.live import MOST_READY, LiveRuns
 from runner.engine.loading import Loader
+from runner.engine.orders import Cancel
 from runner.engine.resume import in_flight
 from runner.engine.services import Services
 from runner.errors import RunnerError, StoreError
 from runner.records import Begun, Suspect
 
 _log = logging.getLogger(__name__)
+
+Found = TypeVar("Found")
 
 LIVED: Final = 600.0
 """Seconds after which a start is no part of a row of kills, and a run that is tried is innocent."""
@@ -78,25 +82,31 @@ class Recovery:
         return await self._runs.count(), suspects
 
     async def stream(self) -> None:
-        """Bring every live run in that does not only wait and is not held."""
+        """Bring every live run in that does not only wait and is not held; end first those that newer ones replace."""
+        store = self._services.store
+        for run in await self._patiently(store.superseded):
+            self._runs.tell_at_once(run, Cancel("newer"))
         after = ""
         while True:
-            try:
-                page = await self._services.store.live(after=after, most=MOST_READY)
-            except StoreError as error:
-                _log.warning("runs cannot be read and are not taken up yet: %s", error)
-                await self._services.clock.sleep(_PAUSE)
-                continue
+            page = await self._patiently(partial(store.live, after=after, most=MOST_READY))
             for each in page:
                 after = each.run
                 if not each.waiting and not self._runs.knows(each.run):
-                    self._runs.cut_off.add(each.run)
                     self._runs.ready(each.run)
             if len(page) < MOST_READY:
                 break
             await self._runs.handed_on()
         self._runs.recovering = False
         self._runs.nudge()
+
+    async def _patiently(self, read: Callable[[], Awaitable[Found]]) -> Found:
+        """What the store answers, once it does."""
+        while True:
+            try:
+                return await read()
+            except StoreError as error:
+                _log.warning("runs cannot be read and are not taken up yet: %s", error)
+                await self._services.clock.sleep(_PAUSE)
 
     async def try_each(self, suspects: Sequence[Suspect]) -> None:
         """Resume one suspect after the other, as each has ended, waits, or has gone on for long."""
@@ -109,7 +119,6 @@ class Recovery:
             await self._surely(starts.test(run, self._services.clock.wall()))
             orders = self._runs.held.pop(run, [])
             released = self._runs.releases.of(run)
-            self._runs.cut_off.add(run)
             self._runs.ready(run, *orders)
             with anyio.move_on_after(LIVED):
                 await released.wait()

@@ -89,6 +89,7 @@ class Conductor:
 
     async def _loop(self) -> Literal["ended", "parked"]:
         stage, recorder = self._stage, self.recorder
+        await self._read_all()  # a run that is taken up to be ended begins nothing before it
         while True:
             await self._carry_out_all()
             if self.run.ended is not None:
@@ -104,10 +105,13 @@ class Conductor:
                 if not stage.messages:
                     return "parked"
             await stage.arrival()
-            while stage.messages:
-                outcome = stage.messages.popleft()()
-                if outcome is not None:
-                    await outcome
+            await self._read_all()
+
+    async def _read_all(self) -> None:
+        while self._stage.messages:
+            outcome = self._stage.messages.popleft()()
+            if outcome is not None:
+                await outcome
 
     async def _carry_out_all(self) -> None:
         intents = self._stage.intents

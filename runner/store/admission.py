@@ -1,13 +1,14 @@
 """
 Whether a run that asks to be accepted runs, queues or is turned away: a pure decision over how full its lane is.
 
-    Admission + Lane ──decide()──► Decision: a verdict, the run's place in the lane, whom to cancel
+    Admission + Lane ──decide()──► Decision: a verdict, the run's place in the lane, whom it supersedes
 
 A *lane* is what a `concurrency` limit counts: one for each (workflow, key). A run takes a place in it from the moment
 that the limit lets it go until it ends, whether it runs, waits or is still queued for the dispatcher; whoever finds the
 lane full is `held` in it, first come, first served. Both stores count, this decides: so that they cannot differ.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -18,25 +19,33 @@ Place = Literal["taken", "held"]
 """Where a live or queued run stands in its lane. A run without a limit has no lane and no place."""
 
 
+class Standing(NamedTuple):
+    """A run that no newer one has superseded."""
+
+    run: str
+    place: Place
+
+
 class Lane(msgspec.Struct, frozen=True):
     """
-    How full a lane is. `oldest` is the run that took its place first, a running one before one that only may run.
+    How full a lane is. A superseded run that has `taken` a place counts until it has ended, one that is held does not.
 
+    `standing` are those that may be superseded, in the order of their acceptance; needed for `cancel_running` alone.
     `inherited`: an ancestor of the run has a place in this very lane, so the run must not wait for it (design §2.8).
     """
 
     taken: int = 0
     held: int = 0
-    oldest: str | None = None
+    standing: tuple[Standing, ...] = ()
     inherited: bool = False
 
 
 class Decision(NamedTuple):
-    """What becomes of the run. `place` is None where there is no lane, or no run."""
+    """What becomes of the run. `place` is None where there is no lane, or no run; `cancel` are those it supersedes."""
 
     verdict: Literal["running", "queued", "skipped", "full"]
     place: Place | None = None
-    cancel: str | None = None
+    cancel: tuple[str, ...] = ()
 
     @property
     def accepted(self) -> bool:
@@ -56,7 +65,11 @@ def lane_of(asked: Admission) -> str | None:
 
 
 def decide(asked: Admission, lane: Lane | None) -> Decision:
-    """Decide over `asked`. `lane` is None exactly where it has no limit; `max_queued` bounds those that are held."""
+    """
+    Decide over `asked`. `lane` is None exactly where it has no limit; `max_queued` bounds those that are held.
+
+    `cancel_running`: the latest win. The newcomer takes the place of all but the newest `limit - 1` that still stand.
+    """
     return _decided(asked, asked.limit, lane)
 
 
@@ -73,18 +86,31 @@ def _decided(asked: Admission | Reopening, limit: int | None, lane: Lane | None)
         return Decision(go, "taken")
     if asked.when_full == "skip":
         return Decision("skipped")
-    if lane.held >= asked.max_queued:
+    superseded: Sequence[Standing] = ()
+    if asked.when_full == "cancel_running":
+        superseded = lane.standing[: max(0, len(lane.standing) - (limit - 1))]
+    if lane.held - _held(superseded) >= asked.max_queued:
         return Decision("full")
-    return Decision("queued", "held", lane.oldest if asked.when_full == "cancel_running" else None)
+    return Decision("queued", "held", tuple(each.run for each in superseded))
 
 
 def joined(lane: Lane, decision: Decision, run: str) -> Lane:
     """The lane after `decision`."""
     if decision.place is None:
         return lane
-    if decision.place == "held":
-        return msgspec.structs.replace(lane, held=lane.held + 1)
-    return msgspec.structs.replace(lane, taken=lane.taken + 1, oldest=lane.oldest or run)
+    superseded = [each for each in lane.standing if each.run in decision.cancel]
+    standing = (each for each in lane.standing if each.run not in decision.cancel)
+    is_held = decision.place == "held"
+    return msgspec.structs.replace(
+        lane,
+        taken=lane.taken + (not is_held),
+        held=lane.held - _held(superseded) + is_held,
+        standing=(*standing, Standing(run, decision.place)),
+    )
+
+
+def _held(runs: Iterable[Standing]) -> int:
+    return sum(each.place == "held" for each in runs)
 
 
 def reopened(asked: Reopening, decision: Decision) -> Append:

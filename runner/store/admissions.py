@@ -39,7 +39,7 @@ class Admissions:
         fired = self._appends.firings.known(connection, (asked.firing for asked in batch if asked.firing is not None))
         accepted: list[tuple[Admission, Decision]] = []
         answers: list[Admitted] = []
-        lanes: dict[str, Lane] = {}
+        lanes = self._looked_at(connection, batch)
         firsts: dict[tuple[str, str], tuple[str, float | None]] = {}
         for asked in batch:
             first = asked.run if asked.run in known else self._first(connection, asked, firsts)
@@ -71,10 +71,13 @@ class Admissions:
         full = None
         if lane is not None:
             inherited = self._lanes.inherited(connection, parent, lane)
-            full = msgspec.structs.replace(self._lanes.look(connection, lane), inherited=inherited)
+            looked_at = self._lanes.look(connection, lane, standing=asked.when_full == "cancel_running")
+            full = msgspec.structs.replace(looked_at, inherited=inherited)
         decision = decide_again(asked, limit, full)
         if decision.accepted:
             self._appends.apply(connection, [reopened(asked, decision)])
+        if decision.cancel:
+            self._lanes.supersede(connection, decision.cancel)
         return decision.answer(run)
 
     def claim(self, connection: sqlite3.Connection, boot: int, most: int, now: float) -> list[Claimed]:
@@ -98,11 +101,16 @@ class Admissions:
         row = connection.execute(self._sql["first_run"], bound).fetchone() if run is None else None
         return row[0] if row is not None else None
 
+    def _looked_at(self, connection: sqlite3.Connection, batch: Sequence[Admission]) -> dict[str, Lane]:
+        """The lanes in which somebody may be superseded; the others are looked at when they are needed."""
+        names = {lane_of(asked) for asked in batch if asked.when_full == "cancel_running"} - {None}
+        return {name: self._lanes.look(connection, name, standing=True) for name in names if name is not None}
+
     def _decide(self, connection: sqlite3.Connection, asked: Admission, lanes: dict[str, Lane]) -> Decision:
         name = lane_of(asked)
         if name is None:
             return decide(asked, None)
-        lane = lanes.get(name) or self._lanes.look(connection, name)
+        lane = lanes.get(name) or self._lanes.look(connection, name, standing=False)
         inherited = self._lanes.inherited(connection, asked.parent.run if asked.parent else None, name)
         decision = decide(asked, msgspec.structs.replace(lane, inherited=inherited))
         lanes[name] = joined(lane, decision, asked.run)
@@ -131,6 +139,9 @@ class Admissions:
         if made:
             self._appends.firings.write(connection, made)
         self._appends.apply(connection, [asked.first for asked, _ in accepted])
+        superseded = [run for _, decision in accepted for run in decision.cancel]
+        if superseded:
+            self._lanes.supersede(connection, superseded)
 
 
 def _row(asked: Admission, decision: Decision) -> tuple[Any, ...]:

@@ -3,6 +3,8 @@ Lanes in the SQLite store: how full they are, and who is let go when a place bec
 
     somebody ended ──free()──► the oldest that is held there takes the place: a claim finds it by one index
 
+    somebody was superseded ──► no longer counts as held, and is let go no more: it is cancelled
+
 Called by `runner.store.appends` and `runner.store.admissions` within the writer's transaction. The rules are those of
 `runner.store.admission`.
 """
@@ -10,7 +12,7 @@ Called by `runner.store.appends` and `runner.store.admissions` within the writer
 import sqlite3
 from collections.abc import Iterable
 
-from runner.store.admission import Lane
+from runner.store.admission import Lane, Standing
 from runner.store.statements import listed, load
 
 
@@ -20,11 +22,15 @@ class Lanes:
     def __init__(self) -> None:
         self._sql = load("lanes")
 
-    def look(self, connection: sqlite3.Connection, lane: str) -> Lane:
-        """How full a lane is, and who is the oldest in there."""
+    def look(self, connection: sqlite3.Connection, lane: str, *, standing: bool) -> Lane:
+        """How full a lane is; with `standing` also who in there may be superseded."""
         taken, held = connection.execute(self._sql["lane"], {"lane": lane}).fetchone()
-        oldest = connection.execute(self._sql["oldest"], (lane,)).fetchone() if taken else None
-        return Lane(taken, held, oldest[0] if oldest is not None else None)
+        rows = connection.execute(self._sql["standing"], (lane,)) if standing else ()
+        return Lane(taken, held, tuple(Standing(*row) for row in rows))
+
+    def supersede(self, connection: sqlite3.Connection, runs: Iterable[str]) -> None:
+        """These are to be cancelled, since newer ones have come."""
+        connection.execute(self._sql["supersede"], (listed(runs),))
 
     def inherited(self, connection: sqlite3.Connection, parent: str | None, lane: str) -> bool:
         """Whether a run's parent or another ancestor has a place in the lane."""

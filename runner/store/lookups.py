@@ -1,7 +1,7 @@
 """
 What the engine asks on its way: few rows, each found by an index, read on the event loop itself.
 
-    run · last · due · waiting_for · definition        10 to 30 µs each; through a thread each would cost 300
+    run · last · due · superseded · definition         10 to 30 µs each; through a thread each would cost 300
 
 A connection of its own that only reads; in WAL mode neither it nor the writer waits for the other. Lists for people are
 `runner.store.reads`. Called by `runner.store.sqlite`.
@@ -89,6 +89,6 @@ class Lookups:
         free, size = next(self._ask(self._sql["free"]))
         return int(free) * int(size)
 
-    def waiting_for(self, child: str) -> Sequence[Due]:
-        """Parked places that wait for the end of a run."""
-        return [Due(*row) for row in self._ask(self._sql["waiting_for"], (child,))]
+    def superseded(self) -> Sequence[str]:
+        """Runs that are to be cancelled for newer ones."""
+        return [run for (run,) in self._ask(self._sql["superseded"])]

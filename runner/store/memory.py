@@ -206,9 +206,9 @@ class MemoryStore:
         """Parked places whose time has come, earliest first."""
         return self.tables.due(before, most)
 
-    async def waiting_for(self, child: str) -> Sequence[Due]:
-        """Parked places that wait for the end of this run."""
-        return [Due(*at, park.due) for at, park in sorted(self.tables.parked.items()) if park.child == child]
+    async def superseded(self) -> Sequence[str]:
+        """Runs that are to be cancelled for newer ones and have not ended yet."""
+        return sorted(entry.row.id for entry in self.tables.runs.values() if entry.superseded)
 
     async def asking(self, most: int) -> Sequence[Due]:
         """Parked places that wait for an answer, those of the oldest runs first."""

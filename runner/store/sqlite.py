@@ -171,10 +171,10 @@ class SqliteStore:
         await self._writer.written()
         return self._lookups.due(before, most)
 
-    async def waiting_for(self, child: str) -> Sequence[Due]:
-        """Parked places that wait for the end of this run."""
+    async def superseded(self) -> Sequence[str]:
+        """Runs that are to be cancelled for newer ones and have not ended yet."""
         await self._writer.written()
-        return self._lookups.waiting_for(child)
+        return self._lookups.superseded()
 
     async def asking(self, most: int) -> Sequence[Due]:
         """Parked places that wait for an answer, those of the oldest runs first."""

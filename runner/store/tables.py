@@ -8,7 +8,7 @@ nothing in here waits, and there is no crash in here.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -27,7 +27,7 @@ from runner.ports import (
     RunRow,
 )
 from runner.records import FiringRow
-from runner.store.admission import Lane, Place, decide, decide_again, lane_of, reopened
+from runner.store.admission import Lane, Place, Standing, decide, decide_again, lane_of, reopened
 from runner.store.bounds import AT_ONCE, ENDED
 from runner.store.fence import no_such_run, not_ended, old_boot, taken
 from runner.store.memory_firings import FiringTables
@@ -36,7 +36,7 @@ from runner.store.memory_firings import FiringTables
 class Entry:
     """A run's row, and what lists do not show."""
 
-    __slots__ = ("lane", "limit", "parent", "place", "row")
+    __slots__ = ("lane", "limit", "parent", "place", "row", "superseded")
 
     def __init__(self, asked: Admission, row: RunRow, place: Place | None) -> None:
         self.row = row
@@ -44,6 +44,7 @@ class Entry:
         self.lane = lane_of(asked)
         self.limit = asked.limit
         self.place: Place | None = place
+        self.superseded = False
 
     @property
     def claimed(self) -> Claimed:
@@ -119,6 +120,7 @@ class Tables:
             stopped_by=change.stopped_by,
             waiting=entry.row.waiting and not ended,
         )
+        entry.superseded = False
         if ended:
             self._ended(entry, again=before in ENDED)
         if entry.lane is not None:
@@ -154,6 +156,7 @@ class Tables:
         decision = decide(asked, self._look(asked))
         if decision.accepted:
             self._accept(asked, decision.verdict == "running", decision.place)
+            self._supersede(decision.cancel)
         return decision.answer(asked.run)
 
     def _accept(self, asked: Admission, running: bool, place: Place | None) -> None:  # noqa: FBT001 - one caller, above
@@ -186,6 +189,7 @@ class Tables:
         decision = decide_again(asked, entry.limit, self._lane(entry.lane, entry.parent))
         if decision.accepted:
             self.append(reopened(asked, decision))
+            self._supersede(decision.cancel)
         return decision.answer(run)
 
     def claim(self, boot: int, most: int, now: float) -> Sequence[Claimed]:
@@ -213,7 +217,19 @@ class Tables:
         lane = self._in_lane(name)
         inside = [entry for entry in lane if entry.place == "taken"]
         inherited = any(entry in inside for entry in self._ancestors(parent))
-        return Lane(len(inside), len(lane) - len(inside), inside[0].row.id if inside else None, inherited)
+        held = sum(entry.place == "held" and not entry.superseded for entry in lane)
+        return Lane(len(inside), held, self._standing(name), inherited)
+
+    def _standing(self, name: str) -> tuple[Standing, ...]:
+        return tuple(
+            Standing(entry.row.id, entry.place)
+            for entry in self.runs.values()
+            if entry.place is not None and entry.lane == name and not entry.superseded
+        )
+
+    def _supersede(self, runs: Iterable[str]) -> None:
+        for run in runs:
+            self.runs[run].superseded = True
 
     def _ancestors(self, parent: Parent | None) -> Iterator[Entry]:
         while parent is not None and parent.run in self.runs:
@@ -225,7 +241,7 @@ class Tables:
         lane = self._in_lane(name)
         inside = sum(entry.place == "taken" for entry in lane)
         for entry in lane:
-            if entry.place == "held":
+            if entry.place == "held" and not entry.superseded:
                 if entry.limit is None or inside >= entry.limit:
                     return
                 entry.place = "taken"

@@ -32,6 +32,7 @@ update runs set
     failed_action = changed.failed_action,
     stopped_by = changed.stopped_by,
     waiting = coalesce(changed.waiting, runs.waiting),
+    superseded = 0,
     place = case
         when runs.lane is null or changed.state not in ('queued', 'running') then null
         when changed.state = 'queued' then 'held'

@@ -4,11 +4,15 @@
 -- How many have taken a place and how many are held.
 select
     (select count(*) from runs where lane = :lane and place = 'taken'),
-    (select count(*) from runs where lane = :lane and place = 'held');
+    (select count(*) from runs where lane = :lane and place = 'held' and superseded = 0);
 
--- name: oldest
--- The run that took its place first, a running one before one that only may run.
-select id from runs where lane = ? and place = 'taken' order by state = 'queued', id limit 1;
+-- name: standing
+-- Who in a lane may be superseded, in the order of their acceptance: that of the rows.
+select id, place from runs where lane = ? and place in ('taken', 'held') and superseded = 0 order by rowid;
+
+-- name: supersede
+-- These are to be cancelled.
+update runs set superseded = 1 where id in (select value from json_each(?));
 
 -- name: inherited
 -- Whether a run or one of its ancestors has a place in a lane. A chain of parents is at most 10 long.
@@ -21,11 +25,11 @@ select exists (select 1 from ancestors join runs using (id) where runs.lane = :l
 
 -- name: with_held
 -- Those of some lanes in which somebody is held.
-select distinct lane from runs where place = 'held' and lane in (select value from json_each(?));
+select distinct lane from runs where place = 'held' and superseded = 0 and lane in (select value from json_each(?));
 
 -- name: held
 -- Who is held in a lane, oldest first, each with the limit that it was accepted under.
-select id, run_limit from runs where lane = ? and place = 'held' order by id;
+select id, run_limit from runs where lane = ? and place = 'held' and superseded = 0 order by id;
 
 -- name: let_go
 -- These may run now.

@@ -81,9 +81,9 @@ select coalesce(max(seq), 0) from journal where run = ?;
 -- Parked places whose time has come, earliest first.
 select run, place, due from parked where due <= ? order by due, run, place limit ?;
 
--- name: waiting_for
--- Places that wait for the end of a run.
-select run, place, due from parked where child = ? order by run, place;
+-- name: superseded
+-- Runs that are to be cancelled for newer ones, from an index that holds no others.
+select id from runs indexed by runs_superseded where superseded = 1 order by id;
 
 -- name: asking
 -- Places that wait for an answer, those of the oldest runs first; walks the partial index of them alone.

@@ -1,12 +1,14 @@
 """Admission to a store: verdicts over limits, keys and deduplication; what a claim lets go, and when."""
 
-from typing import Any
+import asyncio
+from typing import Any, ClassVar
 
 import pytest
 
 from runner.events import Parent
-from runner.ports import Admitted, Claimed, RunChange, Store
+from runner.ports import Admitted, Claimed, Reopening, RunChange, Store
 from runner.testing import FakeClock
+from tests.contracts.store.conftest import Reopen
 from tests.contracts.store.made import WORKFLOW, admission, admit, append, claim, ended, state
 
 
@@ -54,16 +56,6 @@ class TestVerdicts:
         assert await admit(store, "run-3", **asked) == ["running"]
         assert await store.get("run-2") is None
 
-    async def test_cancel_running_names_the_oldest(self, store: Store) -> None:
-        """The newcomer queues and whoever asks is told whom to cancel: the oldest that runs, or else that may run."""
-        asked: dict[str, Any] = {"limit": 2, "when_full": "cancel_running"}
-        await admit(store, "run-1", start=False, **asked)
-        await admit(store, "run-2", "run-3", **asked)
-
-        assert await store.admit(admission("run-4", **asked)) == Admitted("queued", "run-4", cancel="run-2")
-        await store.append(ended("run-2", 2, "cancelled"))
-        assert await store.admit(admission("run-5", **asked)) == Admitted("queued", "run-5", cancel="run-1")
-
     async def test_a_child_does_not_wait_for_its_ancestors(self, store: Store) -> None:
         """A lane in which an ancestor has a place never holds the child back; a stranger's lane does."""
         await admit(store, "run-1", limit=1)
@@ -82,6 +74,69 @@ class TestVerdicts:
 
         assert await store.admit(admission("child", limit=1, when_full="skip")) == Admitted("duplicate", "child")
         assert len(await store.read("child")) == 1
+
+
+class TestSuperseding:
+    ASKED: ClassVar[dict[str, Any]] = {"limit": 2, "when_full": "cancel_running"}
+
+    async def test_a_newcomer_supersedes_all_but_the_newest(self, store: Store) -> None:
+        """With a limit of two it leaves one other, whether that runs or is queued; each is named once."""
+        await admit(store, "run-9", start=False, **self.ASKED)
+        await admit(store, "run-2", **self.ASKED)
+
+        for run, superseded in [("run-7", ("run-9",)), ("run-4", ("run-2",)), ("run-5", ("run-7",))]:
+            assert await store.admit(admission(run, **self.ASKED)) == Admitted("queued", run, superseded)
+        assert await store.superseded() == ["run-2", "run-7", "run-9"]
+
+    async def test_newcomers_of_one_batch_supersede_each_other(self, store: Store) -> None:
+        """Each is decided over the lane as those before it leave it; another lane is none of their business."""
+        await admit(store, "run-0", limit=1, workflow="other")
+        asked: dict[str, Any] = {"limit": 1, "when_full": "cancel_running"}
+
+        admitted = await asyncio.gather(*(store.admit(admission(f"run-{number}", **asked)) for number in (1, 2, 3)))
+
+        assert admitted == [
+            Admitted("running", "run-1"),
+            Admitted("queued", "run-2", ("run-1",)),
+            Admitted("queued", "run-3", ("run-2",)),
+        ]
+        assert await store.superseded() == ["run-1", "run-2"]
+
+    async def test_a_superseded_run_is_let_go_no_more(self, store: Store) -> None:
+        """It keeps a place that it has taken until it ends; the latest goes before those that are held in front of it."""
+        await admit(store, "run-1", "run-2", "run-3", limit=1, when_full="cancel_running")
+
+        assert await claim(store) == []
+        await store.append(ended("run-1", 2, "cancelled"))
+        assert await claim(store) == ["run-3"]
+        await store.append(ended("run-2", 2, "cancelled"))
+        assert await store.superseded() == []
+        assert await admit(store, "run-4", limit=1) == ["queued"]
+
+    async def test_superseded_ones_fill_no_queue(self, store: Store) -> None:
+        """However many come at once, there is room for the latest."""
+        runs = [f"run-{number}" for number in range(9)]
+
+        verdicts = await admit(store, *runs, limit=1, max_queued=1, when_full="cancel_running")
+
+        assert verdicts == ["running"] + ["queued"] * 8
+
+    async def test_what_is_superseded_is_known_after_a_start(self, reopen: Reopen) -> None:
+        """It is on disk with the newcomer's acceptance: a kill in between leaves nobody running on."""
+        await admit(await reopen(), "run-1", "run-2", limit=1, when_full="cancel_running")
+
+        assert await (await reopen()).superseded() == ["run-1"]
+
+    async def test_a_run_that_goes_on_again_supersedes_and_is_superseded(self, store: Store) -> None:
+        """A rerun asks for a place as a newcomer does; it begins with no older one's end before it."""
+        await admit(store, "run-1", "run-2", limit=1, when_full="cancel_running")
+        await store.append(ended("run-1", 2, "cancelled"))
+        assert await claim(store) == ["run-2"]
+
+        again = Reopening(append=append("run-1", 3), when_full="cancel_running")
+
+        assert await store.reopen(again) == Admitted("queued", "run-1", ("run-2",))
+        assert await store.superseded() == ["run-2"]
 
 
 class TestDeduplication:

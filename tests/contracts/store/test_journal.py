@@ -82,7 +82,6 @@ class TestAppend:
         [
             (lambda store: store.due(9.0, 9), [Due("run-1", "wait", 5.0)]),
             (next_due, 5.0),
-            (lambda store: store.waiting_for("run-2"), [Due("run-1", "wait", 5.0)]),
             (lambda store: store.counts(), {"running": 1, "failed": 1}),
             (lambda store: store.blob("run-1", 7), b"big"),
             (lambda store: state(store, "run-3"), "failed"),

@@ -223,7 +223,7 @@ class StoreMachine(RuleBasedStateMachine):
         answers += [await store.due(5.0, 4), await next_due(store), await store.live(), await store.counts()]
         for run in list(self.seqs)[-2:]:
             answers += [await store.read(run), await answer(store.blob(run, 2)), await store.get(run)]
-            answers.append([await store.waiting_for(run), await store.asking(3)])
+            answers.append([await store.superseded(), await store.asking(3)])
         return answers
 
 

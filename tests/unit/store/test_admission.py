@@ -8,10 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.ports import Admission
-from runner.store.admission import Decision, Lane, decide, joined, lane_of
+from runner.store.admission import Decision, Lane, Standing, decide, joined, lane_of
 from tests.contracts.store.made import admission
 
 QUEUE, SKIP, NEWER = "queue", "skip", "cancel_running"
+
+
+def _lane(taken: str = "", held: str = "") -> Lane:
+    standing = [Standing(run, "taken") for run in taken] + [Standing(run, "held") for run in held]
+    return Lane(len(taken), len(held), tuple(standing))
 
 
 class TestDecide:
@@ -22,19 +27,26 @@ class TestDecide:
             ({"start": False}, None, Decision("queued")),
             ({"limit": 1}, Lane(), Decision("running", "taken")),
             ({"limit": 1, "start": False}, Lane(), Decision("queued", "taken")),
-            ({"limit": 2}, Lane(taken=1, oldest="a"), Decision("running", "taken")),
-            ({"limit": 2}, Lane(taken=2, oldest="a"), Decision("queued", "held")),
-            ({"limit": 3}, Lane(taken=1, held=1, oldest="a"), Decision("queued", "held")),
-            ({"limit": 1, "max_queued": 2}, Lane(taken=1, held=2, oldest="a"), Decision("full")),
-            ({"limit": 1, "max_queued": 0}, Lane(taken=1, oldest="a"), Decision("full")),
-            ({"limit": 1, "when_full": SKIP}, Lane(taken=1, oldest="a"), Decision("skipped")),
-            ({"limit": 1, "when_full": NEWER}, Lane(taken=1, oldest="a"), Decision("queued", "held", "a")),
-            ({"limit": 1, "when_full": NEWER, "max_queued": 0}, Lane(taken=1, oldest="a"), Decision("full")),
+            ({"limit": 2}, Lane(taken=1), Decision("running", "taken")),
+            ({"limit": 2}, Lane(taken=2), Decision("queued", "held")),
+            ({"limit": 3}, Lane(taken=1, held=1), Decision("queued", "held")),
+            ({"limit": 1, "max_queued": 2}, Lane(taken=1, held=2), Decision("full")),
+            ({"limit": 1, "max_queued": 0}, Lane(taken=1), Decision("full")),
+            ({"limit": 1, "when_full": SKIP}, Lane(taken=1), Decision("skipped")),
+            ({"limit": 1}, _lane("a"), Decision("queued", "held")),
+            ({"limit": 1, "when_full": NEWER}, _lane("a"), Decision("queued", "held", ("a",))),
+            ({"limit": 1, "when_full": NEWER}, _lane("a", held="bc"), Decision("queued", "held", ("a", "b", "c"))),
+            ({"limit": 3, "when_full": NEWER}, _lane("ab", held="cd"), Decision("queued", "held", ("a", "b"))),
+            ({"limit": 3, "when_full": NEWER}, _lane("", held="a"), Decision("queued", "held")),
+            ({"limit": 1, "when_full": NEWER}, Lane(taken=1), Decision("queued", "held")),
+            ({"limit": 1, "when_full": NEWER, "max_queued": 0}, _lane("a"), Decision("full")),
             (
-                {"limit": 1, "when_full": SKIP},
-                Lane(taken=5, held=9, oldest="a", inherited=True),
-                Decision("running", "taken"),
+                {"limit": 1, "when_full": NEWER, "max_queued": 1},
+                _lane("a", held="b"),
+                Decision("queued", "held", ("a", "b")),
             ),
+            ({"limit": 3, "when_full": NEWER, "max_queued": 1}, _lane("ab", held="c"), Decision("full")),
+            ({"limit": 1, "when_full": SKIP}, Lane(taken=5, held=9, inherited=True), Decision("running", "taken")),
         ],
     )
     def test_a_verdict_follows_from_how_full_the_lane_is(
@@ -57,7 +69,21 @@ class TestDecide:
 
         assert lane.taken <= max(limits)
         assert lane.taken >= 1
-        assert lane.oldest == "run-0"
+
+    @given(limit=st.integers(1, 4), newcomers=st.integers(1, 12), start=st.sampled_from([True, False]))
+    def test_the_latest_win(self, limit: int, newcomers: int, start: Any) -> None:
+        """However many come: those that nobody superseded are the newest, and each was superseded once."""
+        lane, superseded = Lane(), list[str]()
+        for number in range(newcomers):
+            asked = admission(f"run-{number}", limit=limit, start=start, when_full=NEWER)
+            decision = decide(asked, lane)
+            superseded += decision.cancel
+            lane = joined(lane, decision, asked.run)
+
+        runs = [f"run-{number}" for number in range(newcomers)]
+        assert [each.run for each in lane.standing] == runs[-limit:]
+        assert superseded == runs[:-limit]
+        assert lane.held == sum(each.place == "held" for each in lane.standing)
 
 
 class TestLane:
