@@ -45,7 +45,7 @@ class Frame:
 
     def __init__(self) -> None:
         self._assets = {asset.path.rpartition("/")[2]: asset for asset in _assets()}
-        paths = {_plain(name): asset.path for name, asset in self._assets.items()}
+        self._paths = {_plain(name): asset.path for name, asset in self._assets.items()}
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("runner.web.dashboard"),
             autoescape=True,
@@ -54,7 +54,11 @@ class Frame:
             lstrip_blocks=True,
         )
         self._templates.filters |= {"when": when, "span": span}
-        self._templates.globals = {"asset": paths.__getitem__, "version": __version__, "places": PLACES}
+        self._templates.globals = {"asset": self.asset, "version": __version__, "places": PLACES}
+
+    def asset(self, name: str) -> str:
+        """Its address. Raises KeyError."""
+        return self._paths[name]
 
     def page(self, request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
         """The page of a template. `title` is one of `values`."""

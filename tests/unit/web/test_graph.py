@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.definitions.fields import Condition
 from runner.definitions.model import Action, Body
 from runner.definitions.order import order_of
 from runner.web.dashboard.graph import Sheet, cut, lay_out
@@ -31,7 +32,7 @@ def phases(draw_: st.DrawFn, depth: int) -> tuple[Action, ...]:
                 config=1,
                 body=draw_(bodies(depth - 1)) if depth and draw_(st.integers(0, 3)) == 0 else None,
                 needs=needs,
-                if_=draw_(st.none() | st.just("$input.x")),
+                if_=draw_(st.none() | st.just(Condition("$input.x"))),
                 for_each="$input.y",
             )
         )
@@ -126,7 +127,7 @@ def test_a_chain_is_straight() -> None:
 
 def test_the_picture_links_every_action_and_tells_what_its_shapes_say() -> None:
     """A link for each with its path, a title with needs and guard in words, a diamond for a guard, a stack for a loop."""
-    inner = Action(id="ask", type="http", if_='$item.url != "<b>"')
+    inner = Action(id="ask", type="http", if_=Condition('$item.url != "<b>"'))
     body = Body(
         actions=(
             Action(id="fetch", type="http"),
