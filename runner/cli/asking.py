@@ -1,25 +1,41 @@
 """
-Ask the daemon where one runs, and the files where none does: JSON lines either way.
+Whom a command asks: a daemon elsewhere, the one beside it, or where none runs the files. JSON lines every time.
 
-    ask(settings, "/runs", …) ──► the control socket's lines, or those of `otherwise()`
+    reach(settings)            ──► whoever answers, or None
+    ask(settings, "/runs", …)  ──► the lines of whoever answers, or those of `otherwise()`
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from runner.client import connect
+import msgspec
+
+from runner.cli.elsewhere import elsewhere
+from runner.client import Daemon, connect
+from runner.client.questions import Questions
 from runner.settings import Settings
-from runner.web.documents import lines_of
 
 Query = Mapping[str, Any]
+
+
+@contextmanager
+def reach(settings: Settings) -> Iterator[Daemon | Questions | None]:
+    """The daemon that `--url` names, else the one on this database; None where none runs. Raises RunnerError."""
+    api = elsewhere()
+    if api is not None:
+        yield Questions(api)
+        return
+    with connect(settings.sqlite.path, os.environ) as daemon:
+        yield daemon
 
 
 def ask(
     settings: Settings, path: str, otherwise: Callable[[], Iterable[object]], query: Query | None = None
 ) -> list[bytes]:
     """A JSON object a line. Raises RunnerError."""
-    with connect(settings.sqlite.path, os.environ) as daemon:
+    with reach(settings) as daemon:
         if daemon is not None:
             return list(daemon.lines("GET", path, query=query))
-    return [line.rstrip(b"\n") for line in lines_of(otherwise())]
+    return [msgspec.json.encode(document) for document in otherwise()]

@@ -2,6 +2,7 @@
 `runner run FILE|NAME`: one workflow now, with live progress; exit status 0 when it succeeded, 1 when it did not.
 
     a daemon runs   ──► its control socket carries the run out and tells of it; the file's text is handed over
+    --url           ──► the daemon there, by its API, a NAME alone
     none runs       ──► the same pieces are opened in this process, without ports, and recover nothing (design §2.12)
 """
 
@@ -14,10 +15,11 @@ from typing import Any
 import click
 import msgspec
 
+from runner.cli.asking import reach
+from runner.cli.elsewhere import elsewhere_options
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import compact, json_lines, span, word
 from runner.cli.progress import Live, Plain, Progress, Silent
-from runner.client import connect
 from runner.definitions.fired import simulated
 from runner.errors import RunnerError, UsageError
 from runner.events import decode
@@ -38,6 +40,7 @@ _SUFFIXES = frozenset({".yaml", ".yml"})
 )
 @click.option("--trigger", type=click.Path(path_type=Path), metavar="F", help="A JSON file: what $trigger means.")
 @json_option
+@elsewhere_options
 @config_option
 @click.pass_context
 def run(
@@ -57,7 +60,7 @@ def run(
     request = _request(workflow, parse_pairs(inputs), trigger)
     loaded = load_settings(config)
     told = Told(progress_for(as_json=as_json))
-    with told.progress.drawing(), connect(loaded.settings.sqlite.path, os.environ) as daemon:
+    with told.progress.drawing(), reach(loaded.settings) as daemon:
         if daemon is not None:
             follow(daemon.lines("POST", "/run", body=request), told)
         else:

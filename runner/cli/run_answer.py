@@ -1,21 +1,21 @@
 """
 `runner runs answer`: what a run waits for is answered by hand.
 
-    a daemon runs   ──► its control socket
+    a daemon runs   ──► its control socket, or with --url its API
     none runs       ──► under the store's lock, for the next start: the run goes on then
 """
 
-import os
 from pathlib import Path
 from urllib.parse import quote
 
 import click
 import msgspec
 
+from runner.cli.asking import reach
+from runner.cli.elsewhere import elsewhere_options
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import json_lines
 from runner.cli.run import parse_pairs
-from runner.client import connect
 
 BY = "command line"
 
@@ -31,6 +31,7 @@ BY = "command line"
     metavar="NAME=VALUE",
     help="A field, spelled by its declared type: text, 5, true, or JSON. NAME=@F reads F, so that no value is seen.",
 )
+@elsewhere_options
 @config_option
 @json_option
 def answer(*, run: str, action: str, inputs: tuple[str, ...], config: Path | None, as_json: bool) -> None:
@@ -40,7 +41,7 @@ def answer(*, run: str, action: str, inputs: tuple[str, ...], config: Path | Non
     RUN is an id, or the first 6 characters or more. It may be answered before the action waits; it counts once.
     """
     loaded, texts = load_settings(config), parse_pairs(inputs)
-    with connect(loaded.settings.sqlite.path, os.environ) as daemon:
+    with reach(loaded.settings) as daemon:
         if daemon is not None:
             body = {"action": action, "inputs": texts, "by": BY}
             (line,) = daemon.lines("POST", f"/runs/{quote(run, safe='')}/answer", body=body)

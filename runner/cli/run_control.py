@@ -1,21 +1,23 @@
 """
 `runner runs cancel|rerun`, and `show --follow`: a run is asked to end, goes on again, is watched.
 
-    a daemon runs   ──► its control socket
+    a daemon runs   ──► its control socket, or with --url its API
     none runs       ──► cancel is journaled for the next start; rerun is carried out here, as `runner run` does
 """
 
-import os
 from pathlib import Path
 from urllib.parse import quote
 
 import click
 import msgspec
 
+from runner.cli.asking import reach
+from runner.cli.elsewhere import elsewhere_options
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import json_lines
 from runner.cli.run import Told, follow, progress_for, report
-from runner.client import Daemon, connect
+from runner.client import Daemon
+from runner.client.questions import Questions
 from runner.errors import RunnerError
 from runner.settings import Loaded
 
@@ -24,13 +26,14 @@ _BY = {"by": "command line"}
 
 @click.command(short_help="Ask runs to end; what their `finally` holds is done first.")
 @click.argument("runs", metavar="RUN…", nargs=-1, required=True)
+@elsewhere_options
 @config_option
 @json_option
 @click.pass_context
 def cancel(context: click.Context, *, runs: tuple[str, ...], config: Path | None, as_json: bool) -> None:
     """Ask runs to end. RUN is an id, or the first 6 characters or more. Status 1 where one was refused."""
     loaded = load_settings(config)
-    with connect(loaded.settings.sqlite.path, os.environ) as daemon:
+    with reach(loaded.settings) as daemon:
         answers = [_cancel(daemon, run) for run in runs] if daemon is not None else None
     when = "" if answers is not None else " when a daemon starts"
     if answers is None:
@@ -54,6 +57,7 @@ def cancel(context: click.Context, *, runs: tuple[str, ...], config: Path | None
     metavar="ACTION",
     help="Repeat this action and what follows, with new idempotency keys. Without it: from the first unfinished one.",
 )
+@elsewhere_options
 @config_option
 @json_option
 @click.pass_context
@@ -64,7 +68,7 @@ def rerun(context: click.Context, *, run: str, action: str, config: Path | None,
     Where no daemon runs it is carried out here, to its end.
     """
     loaded = load_settings(config)
-    with connect(loaded.settings.sqlite.path, os.environ) as daemon:
+    with reach(loaded.settings) as daemon:
         if daemon is not None:
             query = {**_BY, "from": action}
             lines = list(daemon.lines("POST", f"/runs/{quote(run, safe='')}/rerun", query=query))
@@ -78,7 +82,7 @@ def rerun(context: click.Context, *, run: str, action: str, config: Path | None,
     context.exit(report(told, as_json=as_json))
 
 
-def follow_run(daemon: Daemon, run: str, *, as_json: bool) -> int:
+def follow_run(daemon: Daemon | Questions, run: str, *, as_json: bool) -> int:
     """Tell of a run to its end; the exit status is that of `runner run`."""
     told = Told(progress_for(as_json=as_json))
     with told.progress.drawing():
@@ -86,7 +90,7 @@ def follow_run(daemon: Daemon, run: str, *, as_json: bool) -> int:
     return report(told, as_json=as_json)
 
 
-def _cancel(daemon: Daemon, run: str) -> str | RunnerError:
+def _cancel(daemon: Daemon | Questions, run: str) -> str | RunnerError:
     try:
         (line,) = daemon.lines("POST", f"/runs/{quote(run, safe='')}/cancel", query=_BY)
     except RunnerError as error:

@@ -5,7 +5,6 @@ What is shown comes from the masked journal, so no secret can stand in it. `canc
 too, are `runner.cli.run_control`'s, `answer` is `runner.cli.run_answer`'s.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,13 @@ from urllib.parse import quote
 import click
 import msgspec
 
-from runner.cli.asking import ask
+from runner.cli.asking import ask, reach
+from runner.cli.elsewhere import elsewhere_options
 from runner.cli.offline import ask_store
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import compact, json_lines, one_line, span, table, when, word
 from runner.cli.run_answer import answer
 from runner.cli.run_control import cancel, follow_run, rerun
-from runner.client import connect
 from runner.errors import RefusedError
 from runner.web.lookups import list_runs, run_filter, show_run
 
@@ -50,6 +49,7 @@ runs.add_command(answer)
 )
 @click.option("--limit", default=20, show_default=True, help="At most so many.")
 @click.option("--before", metavar="RUN", help="Only runs older than this one: the last of the list before.")
+@elsewhere_options
 @config_option
 @json_option
 def list_command(
@@ -73,6 +73,7 @@ def list_command(
 @runs.command("show", short_help="Show one run: each action with state, attempts, error and value.")
 @click.argument("run")
 @click.option("--follow", is_flag=True, help="Tell how it goes until it has ended; status 1 where it did not succeed.")
+@elsewhere_options
 @config_option
 @json_option
 @click.pass_context
@@ -84,7 +85,7 @@ def show_command(context: click.Context, *, run: str, follow: bool, config: Path
     """
     settings = load_settings(config).settings
     if follow:
-        with connect(settings.sqlite.path, os.environ) as daemon:
+        with reach(settings) as daemon:
             if daemon is not None:
                 context.exit(follow_run(daemon, run, as_json=as_json))
 

@@ -1,7 +1,8 @@
 """
-`runner validate [PATH]…`: every error of every file, as editors link them; nothing is run and no daemon is asked.
+`runner validate [PATH]…`: every error of every file, as editors link them; nothing is run.
 
     files or folders ──► load_text of each, neighbours of a folder together ──► file:line:column: path: message
+    --url              ──► each file alone, by the daemon there, with the types of actions that it has
     secrets that they name ──► runner.cli.judging: what is wrong with them, where the vault can be opened
 """
 
@@ -10,11 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
+import msgspec
 from msgspec.structs import replace
 
+from runner.cli.elsewhere import elsewhere, elsewhere_options
 from runner.cli.judging import judged, unjudged
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import json_lines, word
+from runner.client.api import Api
 from runner.definitions.catalog import EMPTY, build
 from runner.definitions.folder import read, scan
 from runner.definitions.load import load_text
@@ -36,6 +40,7 @@ class Checked(NamedTuple):
 
 @click.command(short_help="Check workflow files: every error with file, line and column.")
 @click.argument("paths", metavar="[PATH]…", nargs=-1, type=click.Path(path_type=Path))
+@elsewhere_options
 @config_option
 @json_option
 @click.pass_context
@@ -43,15 +48,21 @@ def validate(context: click.Context, *, paths: tuple[Path, ...], config: Path | 
     """
     Check files, or all files of folders; by default the workflows folder. Exit status 1 if any has an error.
 
-    What stands in a folder is checked together: names, calls of other workflows. A file that is named is checked alone.
+    What stands in a folder is checked together: names, calls of other workflows. A file that is named is checked alone,
+    and so is every file with --url, by the daemon there.
     Secrets that are missing, or not for this workflow, are warnings, where the vault can be opened.
     """
     places = paths or (load_settings(config).settings.server.workflows,)
-    types = action_types()
-    found = [_of_folder(place, types) if place.is_dir() else _of_file(place, types) for place in places]
+    api = elsewhere()
+    if api is None:
+        types = action_types()
+        found = [_of_folder(place, types) if place.is_dir() else _of_file(place, types) for place in places]
+    else:
+        found = [_checked_afar(api, place) for place in places]
     checked = sum(each.files for each in found)
     problems = [problem for each in found for problem in each.problems]
-    problems += _of_secrets(config, [use for each in found for use in each.uses])
+    if api is None:
+        problems += _of_secrets(config, [use for each in found for use in each.uses])
     errors = sum(problem.severity == "error" for problem in problems)
     if as_json:
         json_lines(problems)
@@ -65,14 +76,33 @@ def validate(context: click.Context, *, paths: tuple[Path, ...], config: Path | 
 def _of_file(path: Path, types: Specs) -> Checked:
     """One file, whatever stands beside it. Raises UsageError where it cannot be read."""
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_SIZE + 1)
+        content = _text(path)
         loaded = load_text(content, str(path), types)
     except DefinitionError as error:
         return Checked(1, error.problems)
+    return Checked(1, loaded.problems, secret_uses(loaded.workflow, content.decode(), str(path), types))
+
+
+def _checked_afar(api: Api, place: Path) -> Checked:
+    """What the daemon elsewhere finds wrong with each file. Raises RunnerError."""
+    try:
+        files = [place / name for name in sorted(scan(place))] if place.is_dir() else [place]
+    except OSError as error:
+        raise _unreadable(place, error) from None
+    found: list[Problem] = []
+    for file in files:
+        answer = api.document("POST", "/workflows/validate", body=_text(file))
+        problems = msgspec.convert(answer["problems"], tuple[Problem, ...])
+        found += [replace(each, file=str(file)) for each in problems]
+    return Checked(len(files), tuple(found))
+
+
+def _text(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_FILE_SIZE + 1)
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from None
-    return Checked(1, loaded.problems, secret_uses(loaded.workflow, content.decode(), str(path), types))
 
 
 def _of_folder(folder: Path, types: Specs) -> Checked:

@@ -5,7 +5,6 @@ The daemon answers, or where none runs the folder; a pause is then written under
 """
 
 import getpass
-import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any, Final
@@ -15,10 +14,10 @@ import anyio
 import click
 import msgspec
 
-from runner.cli.asking import ask
+from runner.cli.asking import ask, reach
+from runner.cli.elsewhere import elsewhere_options
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import compact, json_lines, table, when, word
-from runner.client import connect
 from runner.errors import Problem, RefusedError
 from runner.ports import Firings
 from runner.settings import Settings
@@ -32,6 +31,7 @@ def workflows() -> None:
 
 
 @workflows.command("list", short_help="List the workflows, broken files with their errors on top.")
+@elsewhere_options
 @config_option
 @json_option
 def list_command(*, config: Path | None, as_json: bool) -> None:
@@ -59,6 +59,7 @@ def list_command(*, config: Path | None, as_json: bool) -> None:
 
 @workflows.command("show", short_help="Show one workflow: inputs, triggers, actions, what is wrong.")
 @click.argument("name")
+@elsewhere_options
 @config_option
 @json_option
 def show_command(*, name: str, config: Path | None, as_json: bool) -> None:
@@ -79,6 +80,7 @@ def show_command(*, name: str, config: Path | None, as_json: bool) -> None:
 
 @workflows.command("pause", short_help="Let a workflow's triggers fire no more, until it is resumed.")
 @click.argument("name")
+@elsewhere_options
 @config_option
 def pause_command(*, name: str, config: Path | None) -> None:
     """
@@ -91,6 +93,7 @@ def pause_command(*, name: str, config: Path | None) -> None:
 
 @workflows.command("resume", short_help="Let a paused workflow's triggers fire again.")
 @click.argument("name")
+@elsewhere_options
 @config_option
 def resume_command(*, name: str, config: Path | None) -> None:
     """
@@ -110,7 +113,7 @@ def resume_command(*, name: str, config: Path | None) -> None:
 def _change(
     settings: Settings, name: str, verb: str, body: Mapping[str, str], otherwise: Callable[[Firings], Awaitable[None]]
 ) -> None:
-    with connect(settings.sqlite.path, os.environ) as daemon:
+    with reach(settings) as daemon:
         if daemon is not None:
             list(daemon.lines("POST", f"/workflows/{quote(name, safe='')}/{verb}", body=body))
             return

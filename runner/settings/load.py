@@ -15,7 +15,7 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 
@@ -38,6 +38,10 @@ class Loaded(NamedTuple):
     origins: Mapping[str, str]
     warnings: tuple[str, ...]
     path: Path | None
+
+
+_OF_COMMANDS: Final = frozenset({"RUNNERD_URL", "RUNNERD_TOKEN", "RUNNERD_TOKEN_FILE"})
+"""Variables of commands that ask a daemon elsewhere (`runner.cli.elsewhere`)."""
 
 
 def load(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any] | None = None) -> Loaded:
@@ -126,7 +130,7 @@ def _check(settings: Settings) -> None:
 
 def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
     known = {variable_of(key) for key in keys()}
-    known |= {f"{name}_FILE" for name in known}
+    known |= {f"{name}_FILE" for name in known} | _OF_COMMANDS
     return [
         f"{name}: no setting has this variable{nearest(name, known)}"
         for name in sorted(environ)

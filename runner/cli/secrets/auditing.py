@@ -7,20 +7,21 @@
 """
 
 from pathlib import Path
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 import click
+import msgspec
 
+from runner.cli.elsewhere import elsewhere, elsewhere_options
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import compact, json_lines, table, when
 from runner.cli.secrets.opening import who, with_vault
-from runner.clock import iso
+from runner.client.api import Api
 from runner.errors import UsageError
 from runner.secrets.audit import AuditAction, Mark, VerificationKey, read_mark, read_verification_key
-from runner.secrets.audit_check import AuditReport
+from runner.secrets.audit_check import AuditReport, Finding
 from runner.secrets.documents import audit_document
 from runner.secrets.files import read_regular
-from runner.secrets.rows import AuditRow
 from runner.secrets.vault import Vault
 from runner.settings import Settings
 
@@ -38,6 +39,7 @@ _BROKEN: Final = 1
     "--action", type=click.Choice(get_args(AuditAction)), metavar="A", help="Only this, say delete or rotate."
 )
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many, the newest.")
+@elsewhere_options
 @config_option
 @json_option
 def audit(
@@ -63,6 +65,11 @@ def audit(
         raise UsageError("--new-key: expected no --verify, --secret or --action beside it")
     if (head or key_file) and not verify:
         raise UsageError("--head and --key-file: expected --verify beside them")
+    api = elsewhere()
+    if api is not None:
+        if new_key or key_file:
+            raise UsageError("--new-key and --key-file work beside the vault alone: expected no --url")
+        return _afar(api, subject, action, limit, is_verifying=verify, head=head, as_json=as_json)
     settings = load_settings(config).settings
     if new_key:
         return _show_new(settings, as_json=as_json)
@@ -75,8 +82,30 @@ def audit(
         for row in with_vault(settings, lambda vault: vault.audit_log())
         if (subject is None or row.subject == subject) and (action is None or row.action == action)
     ]
-    _list(rows[-limit:], as_json=as_json)
+    _list([{**audit_document(row), "mac": row.mac.hex()} for row in rows[-limit:]], as_json=as_json)
     return 0
+
+
+def _afar(
+    api: Api,
+    subject: str | None,
+    action: str | None,
+    limit: int,
+    *,
+    is_verifying: bool,
+    head: str | None,
+    as_json: bool,
+) -> int:
+    """The same of a daemon elsewhere, whose API gives no MACs."""
+    if not is_verifying:
+        wanted = {"subject": subject, "action": action}
+        lines = api.items("/audit", {key: value for key, value in wanted.items() if value}, limit)
+        _list([msgspec.json.decode(line) for line in lines][::-1], as_json=as_json)
+        return 0
+    report = api.document("GET", "/audit/verify", query={"head": head} if head else None)
+    findings = tuple(Finding(each["sequence"], each["message"]) for each in report["findings"])
+    told = AuditReport(rows=report["rows"], macs=0, head=read_mark(report["head"]), findings=findings, until=None)
+    return _told(told, has_key=False, as_json=as_json)
 
 
 def _verified(settings: Settings, key: VerificationKey | None, mark: Mark | None) -> AuditReport:
@@ -127,17 +156,19 @@ def _told(report: AuditReport, *, has_key: bool, as_json: bool) -> int:
     return _BROKEN if report.findings else 0
 
 
-def _list(rows: list[AuditRow], *, as_json: bool) -> None:
+def _list(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
-        json_lines({**audit_document(row), "mac": row.mac.hex()} for row in rows)
+        json_lines(rows)
         return
-    cells = [(str(row.sequence), when(iso(row.at)), row.actor, row.action, row.subject, _plain(row)) for row in rows]
+    cells = [
+        (str(row["sequence"]), when(row["at"]), row["actor"], row["action"], row["subject"], _plain(row["details"]))
+        for row in rows
+    ]
     for line in table(cells, ("ROW", "TIME", "WHO", "DID", "TO", "DETAILS")):
         click.echo(line)
 
 
-def _plain(row: AuditRow) -> str:
-    details = audit_document(row)["details"]
+def _plain(details: dict[str, Any]) -> str:
     return " ".join(f"{name}={compact(value, 80)}" for name, value in details.items())
 
 

@@ -10,9 +10,11 @@ from typing import Any
 import anyio
 import click
 
+from runner.cli.elsewhere import elsewhere, elsewhere_options
 from runner.cli.folder import read_folder
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import json_lines
+from runner.cli.secrets.afar import delete_afar, rollback_afar, set_afar
 from runner.cli.secrets.asking import given
 from runner.cli.secrets.opening import warn_unerased, who, with_vault
 from runner.cli.secrets.policies import policy_options
@@ -37,6 +39,7 @@ _if_match = click.option(
 @policy_options
 @_if_match
 @click.option("--new", "is_new", is_flag=True, help="Only if there is no such secret yet.")
+@elsewhere_options
 @config_option
 @json_option
 def set_secret(
@@ -60,7 +63,7 @@ def set_secret(
     """
     if is_new and if_match is not None:
         raise UsageError("--new and --if-match: expected one of them")
-    settings = load_settings(config).settings
+    api, settings = elsewhere(), load_settings(config).settings
     value = given(name, words, value_file)
     expected = 0 if is_new else if_match
 
@@ -69,7 +72,10 @@ def set_secret(
         warn_unerased(vault)
         return version
 
-    version = with_vault(settings, work)
+    if api is None:
+        version = with_vault(settings, work)
+    else:
+        version = set_afar(api, name, value, policy, if_match=expected, **more)["version"]
     _say(f"{name} is set (version {version})", {"name": name, "version": version}, as_json=as_json)
 
 
@@ -77,6 +83,7 @@ def set_secret(
 @click.argument("name")
 @policy_options
 @_if_match
+@elsewhere_options
 @config_option
 @json_option
 def change_policy(*, name: str, policy: PolicyChange, if_match: int | None, config: Path | None, as_json: bool) -> None:
@@ -93,14 +100,20 @@ def change_policy(*, name: str, policy: PolicyChange, if_match: int | None, conf
         warn_unerased(vault)
         return after
 
-    after = with_vault(load_settings(config).settings, work)
-    _say(f"{name} has a new policy", {"name": name, **policy_document(after)}, as_json=as_json)
+    api = elsewhere()
+    if api is None:
+        document = policy_document(with_vault(load_settings(config).settings, work))
+    else:
+        found = set_afar(api, name, None, policy, if_match=if_match)
+        document = {key: found[key] for key in policy_document(Policy())}
+    _say(f"{name} has a new policy", {"name": name, **document}, as_json=as_json)
 
 
 @click.command("rollback", short_help="Make an old version the current one again.")
 @click.argument("name")
 @click.argument("version", type=click.IntRange(min=1), metavar="N")
 @_if_match
+@elsewhere_options
 @config_option
 @json_option
 def rollback(*, name: str, version: int, if_match: int | None, config: Path | None, as_json: bool) -> None:
@@ -109,7 +122,11 @@ def rollback(*, name: str, version: int, if_match: int | None, config: Path | No
     async def work(vault: Vault) -> bool:
         return await vault.rollback(name, version, by=who(), if_match=if_match)
 
-    is_done = with_vault(load_settings(config).settings, work)
+    api = elsewhere()
+    if api is None:
+        is_done = with_vault(load_settings(config).settings, work)
+    else:
+        is_done = rollback_afar(api, name, version, if_match=if_match)
     said = f"{name} is at version {version}{' again' if is_done else ' already'}"
     _say(said, {"name": name, "version": version, "changed": is_done}, as_json=as_json)
 
@@ -117,6 +134,7 @@ def rollback(*, name: str, version: int, if_match: int | None, config: Path | No
 @click.command("delete", short_help="Delete a secret with all its versions.")
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@elsewhere_options
 @config_option
 @json_option
 def delete_secret(*, name: str, yes: bool, config: Path | None, as_json: bool) -> None:
@@ -125,7 +143,7 @@ def delete_secret(*, name: str, yes: bool, config: Path | None, as_json: bool) -
 
     Before that it is said which workflows and actions name the secret, and asked whether it is to go all the same.
     """
-    settings = load_settings(config).settings
+    api, settings = elsewhere(), load_settings(config).settings
 
     async def work(vault: Vault) -> bool:
         await vault.info(name)
@@ -138,7 +156,7 @@ def delete_secret(*, name: str, yes: bool, config: Path | None, as_json: bool) -
         warn_unerased(vault)
         return is_erased
 
-    is_erased = with_vault(settings, work)
+    is_erased = with_vault(settings, work) if api is None else delete_afar(api, name, yes=yes, as_json=as_json)
     _say(f"{name} is deleted", {"name": name, "deleted": True, "erased": is_erased}, as_json=as_json)
 
 

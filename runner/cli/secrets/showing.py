@@ -1,7 +1,7 @@
 """
 `runner secrets list|show|history`: what may be shown of secrets, which is never a value.
 
-    Vault ──SecretInfo──► one document a secret ──► a table for a person, JSON lines for a program
+    Vault ──SecretInfo──► one document a secret, or with --url the API's ──► a table, or JSON lines
 """
 
 from collections.abc import Sequence
@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
+from runner.cli.elsewhere import elsewhere, elsewhere_options
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import json_lines, span, table, when
+from runner.cli.secrets.afar import history_afar, show_afar
 from runner.cli.secrets.opening import with_vault
-from runner.clock import SystemClock, iso
+from runner.clock import SystemClock
 from runner.secrets.content import SecretInfo, VersionInfo
 from runner.secrets.documents import secret_document, version_document
 from runner.secrets.vault import Vault
@@ -23,6 +26,7 @@ _SHOWN = 3
 
 
 @click.command("list", short_help="List the secrets, never their values.")
+@elsewhere_options
 @config_option
 @json_option
 def list_secrets(*, config: Path | None, as_json: bool) -> None:
@@ -31,9 +35,12 @@ def list_secrets(*, config: Path | None, as_json: bool) -> None:
     async def work(vault: Vault) -> list[SecretInfo]:
         return await vault.list()
 
-    documents = [
-        secret_document(info, SystemClock().wall()) for info in with_vault(load_settings(config).settings, work)
-    ]
+    api = elsewhere()
+    if api is not None:
+        documents = [msgspec.json.decode(line) for line in api.items("/secrets")]
+    else:
+        found = with_vault(load_settings(config).settings, work)
+        documents = [secret_document(info, SystemClock().wall()) for info in found]
     if as_json:
         json_lines(documents)
     elif not documents:
@@ -45,6 +52,7 @@ def list_secrets(*, config: Path | None, as_json: bool) -> None:
 
 @click.command("show", short_help="Show what is known of a secret, never its value.")
 @click.argument("name")
+@elsewhere_options
 @config_option
 @json_option
 def show_secret(*, name: str, config: Path | None, as_json: bool) -> None:
@@ -53,7 +61,11 @@ def show_secret(*, name: str, config: Path | None, as_json: bool) -> None:
     async def work(vault: Vault) -> SecretInfo:
         return await vault.info(name)
 
-    document = secret_document(with_vault(load_settings(config).settings, work), SystemClock().wall())
+    api = elsewhere()
+    if api is not None:
+        document = show_afar(api, name)
+    else:
+        document = secret_document(with_vault(load_settings(config).settings, work), SystemClock().wall())
     if as_json:
         json_lines([document])
         return
@@ -63,6 +75,7 @@ def show_secret(*, name: str, config: Path | None, as_json: bool) -> None:
 
 @click.command("history", short_help="Show the versions of a secret, never their values.")
 @click.argument("name")
+@elsewhere_options
 @config_option
 @json_option
 def show_history(*, name: str, config: Path | None, as_json: bool) -> None:
@@ -71,19 +84,24 @@ def show_history(*, name: str, config: Path | None, as_json: bool) -> None:
     async def work(vault: Vault) -> tuple[VersionInfo, ...]:
         return await vault.history(name)
 
-    versions = with_vault(load_settings(config).settings, work)[::-1]
+    api = elsewhere()
+    if api is not None:
+        documents = history_afar(api, name)
+    else:
+        versions = with_vault(load_settings(config).settings, work)[::-1]
+        documents = [version_document(name, each) for each in versions]
     if as_json:
-        json_lines(version_document(name, each) for each in versions)
+        json_lines(documents)
         return
-    rows = [(str(each.version), when(iso(each.created_at)), each.created_by, _remark(each)) for each in versions]
+    rows = [(str(each["version"]), when(each["created_at"]), each["created_by"], _remark(each)) for each in documents]
     for line in table(rows, ("VERSION", "SET", "BY", "")):
         click.echo(line)
 
 
-def _remark(version: VersionInfo) -> str:
-    if version.is_current:
+def _remark(version: dict[str, Any]) -> str:
+    if version["current"]:
         return "current"
-    return f"not given for {', '.join(version.given_for_less)}" if version.given_for_less else ""
+    return f"not given for {', '.join(version['not_given_for'])}" if version["not_given_for"] else ""
 
 
 def _line(document: dict[str, Any]) -> tuple[str, ...]:
@@ -111,4 +129,4 @@ def _shown(key: str, value: Any) -> str:
         return when(value)
     if key == "rotate_every":
         return span(value)
-    return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
+    return ", ".join(map(str, value)) or "none" if isinstance(value, tuple | list) else str(value)

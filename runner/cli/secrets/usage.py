@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from runner.cli.asking import ask
+from runner.cli.elsewhere import elsewhere_options
 from runner.cli.folder import read_folder
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import json_lines, table, when
@@ -30,6 +31,7 @@ _SHOWN = 3
 
 @click.command("usage", short_help="Show which workflows use which secret, and when.")
 @click.argument("name", required=False)
+@elsewhere_options
 @config_option
 @json_option
 def usage_command(*, name: str | None, config: Path | None, as_json: bool) -> None:

@@ -35,6 +35,10 @@ class RunsQuery(Page, frozen=True, forbid_unknown_fields=True):
     workflow: Annotated[str, Meta(max_length=200, description="Of this workflow alone.")] = ""
     state: Annotated[tuple[RunState, ...], Meta(description="In one of these states; may be repeated.")] = ()
     parent: Annotated[str, Meta(max_length=64, description="Started by this run.")] = ""
+    waiting: Annotated[bool | None, Meta(description="Only those that wait, or only those that do not.")] = None
+    before: Annotated[
+        str, Meta(max_length=64, pattern="^[A-Za-z0-9]*$", description="Older than the run of this id.")
+    ] = ""
 
 
 class Rerun(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from"}):
@@ -45,13 +49,14 @@ class Rerun(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"st
 
 async def _everything(services: Services, asked: Asked) -> Response:
     query = asked.query
-    before = read_cursor(query.cursor)
+    before = read_cursor(query.cursor) or query.before
     if before and not (before.isalnum() and before.isascii()):
         raise HTTPException(422, "cursor: expected the `next` of the page before")
     wanted = RunFilter(
         workflow=query.workflow or None,
         states=query.state,
         parent=query.parent or None,
+        waiting=query.waiting,
         before=before or None,
         limit=query.limit + 1,
     )

@@ -1,11 +1,10 @@
 """
-The way from a command to the running daemon: HTTP over a Unix socket that only its user can reach (design §4).
+The way from a command to the daemon beside it: HTTP over a Unix socket that only its user can reach (design §4).
 
     connect(database) ──► Daemon, or None where none answers
     Daemon.lines("GET", "/runs") ──► JSON, one object a line
 
-The command line calls it. Where the socket lies is a rule that both ends need, so it stands here: the daemon makes it,
-the client looks for it. Neither daemon nor web is imported, so that a command stays light.
+Where the socket lies is a rule that both ends need, so it stands here: the daemon makes it, the client looks for it.
 """
 
 import hashlib
@@ -19,21 +18,13 @@ from typing import Any, Final
 import httpx
 import msgspec
 
-from runner.errors import DefinitionError, Problem, RefusedError, RunnerError
+from runner.client.refusals import refusal
+from runner.errors import RunnerError
 
 LONGEST_PATH: Final = 100
 """Bytes of a socket's path; the kernel takes 107 (Linux) or 103 (macOS)."""
 
 _CONNECT_SECONDS: Final = 10
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """The problem document of an answer that is an error."""
-
-    detail: str
-    reason: str = ""
-    errors: tuple[dict[str, str], ...] = ()
-    problems: tuple[Problem, ...] = ()
 
 
 def control_sockets(database: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
@@ -66,7 +57,7 @@ class Daemon:
         try:
             with self._http.stream(method, path, params=query, content=content) as answer:
                 if answer.is_error:
-                    raise _refusal(answer.read())
+                    raise refusal(answer.read())
                 rest = b""
                 for chunk in answer.iter_raw():
                     *whole, rest = (rest + chunk).split(b"\n")
@@ -105,10 +96,3 @@ def _is_ours(path: Path) -> bool:
     if not stat.S_ISSOCK(found.st_mode) or (os.geteuid() and found.st_uid not in {0, os.geteuid()}):
         raise RunnerError(f"{path} is not a socket of this user's: expected the control socket of the daemon")
     return True
-
-
-def _refusal(data: bytes) -> RunnerError:
-    refusal = msgspec.json.decode(data, type=Refusal)
-    if refusal.problems:
-        return DefinitionError(refusal.problems)
-    return RefusedError(refusal.detail, reason=refusal.reason, errors=refusal.errors)
