@@ -74,8 +74,8 @@ COMPILE = build/lock/bin/uv pip compile --quiet --universal --python-version 3.1
 lock:
 	.ci/venv "$(PYTHON)" build/lock
 	build/lock/bin/python -m pip --disable-pip-version-check --quiet install "uv>=0.9"
-	$(COMPILE) pyproject.toml --extra mysql --extra aws --extra fast --group build --group dev --output-file requirements-dev.lock
-	$(COMPILE) pyproject.toml --extra mysql --extra aws --extra fast --constraint requirements-dev.lock --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra mysql --extra aws --extra fast --extra tracing --group build --group dev --output-file requirements-dev.lock
+	$(COMPILE) pyproject.toml --extra mysql --extra aws --extra fast --extra tracing --constraint requirements-dev.lock --output-file requirements.lock
 	$(COMPILE) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
 
 clean:

@@ -217,6 +217,19 @@ class Rerun(Event, frozen=True, tag="rerun"):
     again: tuple[str, ...] = ()
 
 
+class About(msgspec.Struct, frozen=True):
+    """
+    What the run knows of an event that is not in it, for those who watch without the journal.
+
+    `type` is that of the event's action, empty for the run's own. `since`: when began what the event ends, the attempt
+    or the run, which may be 0 where it never did. `generation` is the run's.
+    """
+
+    type: str = ""
+    since: float = 0.0
+    generation: int = 1
+
+
 AnyEvent = Accepted | Started | Finished | Expanded | Settled | Parked | Cancelling | Phase | Ended | Recovered | Rerun
 
 _ENCODER: Final = msgspec.json.Encoder()

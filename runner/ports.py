@@ -21,7 +21,7 @@ import msgspec
 from runner.definitions.model import Workflow
 from runner.definitions.specs import WrittenConfig
 from runner.errors import Problem
-from runner.events import AnyEvent, Ended
+from runner.events import About, AnyEvent, Ended
 from runner.exchanged import ExecutorLimits, Result, Token, TokenCache
 from runner.expressions.labels import Names
 from runner.marks import VaultMark, VaultNotes
@@ -296,5 +296,5 @@ class Redactor(Protocol):
 class EventSink(Protocol):
     """Live news of runs, for a terminal or a browser; losing it loses nothing."""
 
-    def publish(self, run: str, workflow: str, event: AnyEvent) -> None:
+    def publish(self, run: str, workflow: str, event: AnyEvent, about: About) -> None:
         """Never waits, never raises."""

@@ -8,19 +8,26 @@ Open the pages and the API with the accounts that guard them, and tell how to ge
 `runner.daemon.service` serves it; `runner tokens` opens the same file by itself.
 """
 
+import os
+import platform
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from runner import log
 from runner.accounts.accounts import Accounts, open_accounts
 from runner.accounts.rows import accounts_path
-from runner.clock import Clock
+from runner.clock import Clock, iso
 from runner.daemon.catalogs import Catalogs
+from runner.daemon.doctor import found
+from runner.daemon.doctor.finding import Patient
+from runner.daemon.measures.exposition import Exposition, Measured
+from runner.daemon.measures.loop_watch import watch_loop
 from runner.daemon.root import Engine
-from runner.ports import Store
 from runner.secrets.vault import Vault
-from runner.settings import Settings
+from runner.settings import Loaded, Settings
+from runner.store.sqlite import SqliteStore
 from runner.web.health import Reasons
 from runner.web.pauses import Pauses
 from runner.web.services import Documents, Services
@@ -30,13 +37,13 @@ _log = log.get("runner.accounts")
 
 @asynccontextmanager
 async def open_pages(
-    settings: Settings,
+    loaded: Loaded,
     clock: Clock,
     port: int,
     *,
     vault: Vault | None,
     engine: Engine,
-    store: Store,
+    store: SqliteStore,
     catalogs: Catalogs,
     pauses: Pauses,
     workflows: Documents,
@@ -44,7 +51,18 @@ async def open_pages(
     reasons: Reasons,
 ) -> AsyncIterator[Services]:
     """What they are given, as long as the daemon lives. Raises AccessError, SecretError."""
-    async with _open_doors(settings, clock, vault, port) as accounts:
+    settings, patient = loaded.settings, Patient(loaded, os.environ, clock, is_running=True)
+    async with _open_doors(settings, clock, vault, port) as accounts, watch_loop(clock) as loop:
+        measured = Measured(
+            clock=clock,
+            tally=engine.tally,
+            loop=loop,
+            store=store,
+            vault=vault,
+            live=lambda: engine.dispatcher.live,
+            workflows=workflows,
+            usage=usage,
+        )
         yield Services(
             clock=clock,
             accounts=accounts,
@@ -59,6 +77,9 @@ async def open_pages(
             load=catalogs.load,
             pauses=pauses,
             reasons=reasons,
+            metrics=Exposition(measured).text,
+            checks=lambda: found(patient),
+            facts=lambda: _facts(settings, store, vault),
             public_url=settings.dashboard.public_url,
             trusted_proxies=settings.dashboard.trusted_proxies,
         )
@@ -75,6 +96,20 @@ async def _open_doors(settings: Settings, clock: Clock, vault: Vault | None, por
             if sys.stderr.isatty():
                 sys.stderr.write(f"Set the password at {url} with the setup token {text}\n")
         yield accounts
+
+
+async def _facts(settings: Settings, store: SqliteStore, vault: Vault | None) -> dict[str, Any]:
+    """What the daemon knows of itself: sizes in bytes, the vault's numbers where there is one. Raises StoreError."""
+    sizes = await store.sizes()
+    more = {} if vault is None else {"generation": vault.generation, "audit_head": str(vault.audit_head)}
+    return {
+        "boot": store.boot,
+        "restored_at": None if store.restored_at is None else iso(store.restored_at),
+        "python": platform.python_version(),
+        "store": {"file": sizes.file, "wal": sizes.wal, "free": sizes.free, "waiting": sizes.waiting},
+        "paths": {"vault": str(settings.sqlite.path), "runs": str(settings.sqlite.runs_path)},
+        **more,
+    }
 
 
 def address(settings: Settings, port: int) -> str:

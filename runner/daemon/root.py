@@ -20,6 +20,7 @@ from runner.clock import Clock, SystemClock
 from runner.daemon.catalogs import Catalogs
 from runner.daemon.folders import check_writable
 from runner.daemon.kept import kept_path
+from runner.daemon.measures.run_tally import RunTally
 from runner.daemon.sink import Sink
 from runner.engine.admission import Admissions
 from runner.engine.callbacks import Addresses
@@ -28,7 +29,7 @@ from runner.engine.limits import EngineLimits
 from runner.engine.services import Services
 from runner.errors import VaultKeyError
 from runner.executors import action_types
-from runner.ports import ActionType, Executor, ExecutorLimits, Sealer, Store
+from runner.ports import ActionType, EventSink, Executor, ExecutorLimits, Sealer, Store
 from runner.redaction import Redactor
 from runner.secrets.destinations import Destinations
 from runner.secrets.environment import Environment
@@ -67,6 +68,7 @@ class Engine(NamedTuple):
     news: News
     running: Running
     sink: Sink
+    tally: RunTally
 
 
 @asynccontextmanager
@@ -168,15 +170,16 @@ async def open_engine(
     store: Store,
     catalogs: Catalogs,
     ports: Sequence[int] = (),
+    sinks: Sequence[EventSink] = (),
 ) -> AsyncIterator[Engine]:
     """
-    The dispatcher with everything it needs; it has recovered nothing yet.
+    The dispatcher with everything it needs; it has recovered nothing yet. `sinks` hear of its runs too.
 
     `ports` are those that are listened on: the triggers' port, which actions may call, and the dashboard's, which none
     may.
     """
-    news = News()
-    sink = Sink(news, log.get("runner.runs"))
+    news, tally = News(), RunTally()
+    sink = Sink(log.get("runner.runs"), news, tally, *sinks)
     types = catalogs.types
     async with open_executors(types, settings, ports[1:]) as executors:
         services = Services(
@@ -194,7 +197,7 @@ async def open_engine(
         )
         async with open_dispatcher(services, Admissions(services, catalogs.find)) as dispatcher:
             running = Running(dispatcher, store, news, workflow=catalogs.require, load=catalogs.load)
-            yield Engine(dispatcher, news, running, sink)
+            yield Engine(dispatcher, news, running, sink, tally)
 
 
 def trigger_services(
@@ -211,6 +214,7 @@ def trigger_services(
         limits=ExecutorLimits(
             allow_private_networks=settings.http.allow_private_networks, allow_metadata=settings.http.allow_metadata
         ),
+        refused=engine.tally.refuse,
         base=settings.dashboard.public_url.rstrip("/"),
     )
 

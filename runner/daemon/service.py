@@ -12,18 +12,17 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import anyio
 from starlette.types import ASGIApp
 
 from runner import log
-from runner.client import control_sockets
 from runner.clock import Clock
 from runner.daemon.access import open_pages
 from runner.daemon.backup import back_up
 from runner.daemon.catalogs import Catalogs, open_catalogs
+from runner.daemon.listening import listen, listen_control
 from runner.daemon.reminding import remind
 from runner.daemon.retention import Retention
 from runner.daemon.root import (
@@ -39,7 +38,7 @@ from runner.daemon.root import (
 from runner.daemon.secret_uses import SecretUses
 from runner.daemon.vault import log_audit_head, rotate, tell_at_start
 from runner.daemon.vault_keeper import open_keeper
-from runner.errors import RunnerError, SettingsError
+from runner.errors import RunnerError
 from runner.ports import Store
 from runner.secrets.hardening import harden
 from runner.secrets.seen import keep_flushed, seen_path
@@ -47,7 +46,7 @@ from runner.secrets.vault import Vault
 from runner.settings import Loaded, Settings
 from runner.triggers.open import open_triggers
 from runner.triggers.shown import with_firings
-from runner.web.asgi import listen_tcp, listen_unix, make_runtime_folder, raise_file_limit, serve
+from runner.web.asgi import raise_file_limit, serve
 from runner.web.backups import backup_route
 from runner.web.control import control_app
 from runner.web.guard import Bounds
@@ -172,8 +171,8 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         await tell_at_start(loaded, os.environ, clock, confidential.vault)
         store = await stack.enter_async_context(open_runs(settings, clock))
         keeper = await stack.enter_async_context(open_keeper(confidential, store.vault_notes, clock, settings))
-        listeners = _listen(stack, settings, dashboard=dashboard)
-        control = _listen_control(stack, settings.sqlite.path)
+        listeners = listen(stack, settings, dashboard=dashboard)
+        control = listen_control(stack, settings.sqlite.path)
         ports = [listener.getsockname()[1] for listener in listeners]
         types = known_types()
         uses = SecretUses(types, confidential.vault, confidential.seen, strict_hosts=settings.dashboard.strict_hosts)
@@ -203,7 +202,7 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         apps: list[ASGIApp] = [triggers.app(health_app(service.reasons))]
         if dashboard:
             pages = open_pages(
-                settings,
+                loaded,
                 clock,
                 ports[1],
                 vault=confidential.vault,
@@ -259,27 +258,3 @@ def _say_ready(service: Service, *, recovered: int) -> None:
     more = {"dashboard_port": service.ports[1]} if len(service.ports) > 1 else {}
     counts = {"workflows": service.catalogs.count, "broken": service.catalogs.broken_count}
     _log.info("ready", port=service.ports[0], **more, **counts, recovered=recovered, boot=service.store.boot)
-
-
-def _listen(stack: AsyncExitStack, settings: Settings, *, dashboard: bool) -> list[socket.socket]:
-    listeners = [stack.enter_context(listen_tcp(settings.server.host, settings.server.port, "server.port"))]
-    if dashboard:
-        pages = settings.dashboard
-        listeners.append(stack.enter_context(listen_tcp(pages.host, pages.port, "dashboard.port")))
-    return listeners
-
-
-def _listen_control(stack: AsyncExitStack, database: Path) -> socket.socket:
-    """The control socket at the first place where it can be; its file goes with the block."""
-    places = control_sockets(database, os.environ)
-    for path in places:
-        try:
-            make_runtime_folder(path.parent)
-        except SettingsError:
-            if path == places[-1]:
-                raise
-            continue
-        listener = stack.enter_context(listen_unix(path))
-        stack.callback(path.unlink, missing_ok=True)
-        return listener
-    raise SettingsError(f"sqlite.path: {database}: no place for a control socket: expected a shorter path")

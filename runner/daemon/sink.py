@@ -1,8 +1,8 @@
 """
 Where the engine's events go besides the journal: to whoever watches, and to the log.
 
-    engine ──publish()──► News            every event
-                     └──► log             ends of runs, failed attempts; the rest at debug
+    engine ──publish()──► News, RunTally, …   every event
+                     └──► log                 ends of runs, failed attempts; the rest at debug
 
 What is logged here was masked before it became an event; the log masks its finished lines once more.
 """
@@ -10,8 +10,8 @@ What is logged here was masked before it became an event; the log masks its fini
 from collections.abc import Callable
 from typing import Any
 
-from runner.events import AnyEvent, Cancelling, Ended, Finished, Parked, Rerun, Settled, Started
-from runner.web.news import News
+from runner.events import About, AnyEvent, Cancelling, Ended, Finished, Parked, Rerun, Settled, Started
+from runner.ports import EventSink
 
 
 def _nobody() -> None:
@@ -21,15 +21,17 @@ def _nobody() -> None:
 class Sink:
     """A `runner.ports.EventSink`."""
 
-    def __init__(self, news: News, log: Any) -> None:
+    def __init__(self, log: Any, *others: EventSink) -> None:
+        """`others` hear everything, in their order."""
         self.run_ended: Callable[[], object] = _nobody
         """Called after each end of a run; it may be on its way to the disk yet."""
-        self._news = news
+        self._others = others
         self._log = log.bind()  # the lazy logger would be made anew for each line
 
-    def publish(self, run: str, workflow: str, event: AnyEvent) -> None:
+    def publish(self, run: str, workflow: str, event: AnyEvent, about: About) -> None:
         """Never waits; what the log cannot write it drops itself."""
-        self._news.publish(run, workflow, event)
+        for other in self._others:
+            other.publish(run, workflow, event, about)
         log = self._log
         match event:
             case Started():

@@ -27,7 +27,7 @@ from runner.engine.recovery import Recovery, Starts
 from runner.engine.reruns import Reruns
 from runner.engine.services import Services
 from runner.errors import RefusedError, StoreError
-from runner.events import CancelReason
+from runner.events import About, CancelReason
 from runner.ports import Admitted, RunRow
 
 
@@ -90,7 +90,9 @@ class Dispatcher:
             admitted = await self._services.store.reopen(prepared.reopening)
             self._let_in(admitted)
             again = prepared.loaded.conductor.run
-            self._services.sink.publish(again.id, again.plan.workflow.name, prepared.event)
+            self._services.sink.publish(
+                again.id, again.plan.workflow.name, prepared.event, About("", 0.0, again.generation)
+            )
             if admitted.verdict == "running":
                 runs.go_on(prepared.loaded, prepared.intents)
                 spawned = True

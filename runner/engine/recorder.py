@@ -17,7 +17,7 @@ import msgspec
 from runner.engine.last import opened
 from runner.engine.limits import EngineLimits
 from runner.errors import ActionError, PermanentError, TemporaryError
-from runner.events import Accepted, AnyEvent, Failure, Rerun, Stored, encode
+from runner.events import About, Accepted, AnyEvent, Failure, Rerun, Stored, encode
 from runner.expressions.labels import Labelled, Labels, Names, Path, mask
 from runner.ports import Append, Blob, Durable, EventSink, Journal, Park, Redactor, RunChange, Sealer
 
@@ -70,13 +70,13 @@ class Recorder:
         self._bytes = 0
         self._last: Durable | None = None
 
-    def add(self, event: AnyEvent, *, rides: bool = False) -> None:
+    def add(self, event: AnyEvent, about: About, *, rides: bool = False) -> None:
         """
         Take an event into the next append and tell whoever watches. One that `rides` along asks for no append itself.
         """
         self._events.append(event)
         self.urgent = self.urgent or not rides
-        self._sink.publish(self.run, self._workflow, event)
+        self._sink.publish(self.run, self._workflow, event, about)
 
     def park(self, park: Park) -> None:
         """Make a wake-up row with the next append."""

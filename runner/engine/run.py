@@ -20,6 +20,7 @@ from runner.engine.attempt import AttemptCall, cancelled, carry_out
 from runner.engine.callbacks import Asked
 from runner.engine.context import Context
 from runner.engine.deadlines import RUN_PLACE, Deadlines
+from runner.engine.doing import at
 from runner.engine.flow import Flow
 from runner.engine.intents import Await, EndBody, Enter, Execute, Intent, Interrupt, Join, NextPhase, Retry
 from runner.engine.orders import Order
@@ -149,6 +150,7 @@ class Conductor:
         await self._begin(node)
 
     async def _begin(self, node: Node) -> None:
+        at(self.run.plan.workflow.name, node.plan.id)
         decision = await self._flow.enter(node)
         self._stage.apply(*decision)
         if node.items is not None and decision.value is not None:
@@ -178,7 +180,7 @@ class Conductor:
             await self._waits.call(node)
         else:
             self._scopes[node.place] = anyio.CancelScope()
-            self._stage.spawn(self._attempt, node)
+            self._stage.spawn(self._attempt, node, action=node.plan.id)
 
     async def _attempt(self, node: Node) -> None:
         services, recorder = self._stage.services, self.recorder

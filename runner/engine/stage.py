@@ -15,13 +15,14 @@ import anyio
 import anyio.abc
 
 from runner.engine.context import Context
+from runner.engine.doing import task_name
 from runner.engine.evolve import evolve
 from runner.engine.intents import Intent
 from runner.engine.recorder import Recorder
 from runner.engine.retry import DURABLE_DELAY
 from runner.engine.services import Services
 from runner.engine.state import Node, Run
-from runner.events import AnyEvent, Finished, Settled, Started
+from runner.events import About, AnyEvent, Ended, Expanded, Finished, Parked, Settled, Started
 from runner.expressions.labels import Labelled
 from runner.ports import Park
 
@@ -46,7 +47,8 @@ class Stage:
         """
         Journal an event and let the state follow; `value` is what the event journals, as the run goes on to use it.
         """
-        self.recorder.add(event, rides=isinstance(event, Started) and _rides(self.run.node(event.place)))
+        rides = isinstance(event, Started) and _rides(self.run.node(event.place))
+        self.recorder.add(event, _about(self.run, event), rides=rides)
         self.intents.extend(evolve(self.run, event))
         if value is not None and isinstance(event, Finished | Settled):
             node = self.run.nodes.get(event.place)
@@ -66,10 +68,10 @@ class Stage:
             await self._arrived.wait()
             self._arrived = None
 
-    def spawn(self, task: Callable[..., Coroutine[Any, Any, None]], *arguments: object) -> None:
-        """Run something beside the run's task, at most as long as the run is in memory."""
+    def spawn(self, task: Callable[..., Coroutine[Any, Any, None]], *arguments: object, action: str = "") -> None:
+        """Run something beside the run's task, at most as long as the run is in memory; for an action, if it is."""
         assert self.tasks is not None
-        self.tasks.start_soon(task, *arguments)
+        self.tasks.start_soon(task, *arguments, name=task_name(self.run.plan.workflow.name, action))
 
     def timer(self, seconds: float, message: Message) -> None:
         """Post `message` after `seconds`, and stay in memory until then."""
@@ -92,6 +94,21 @@ class Stage:
         await self.services.clock.sleep(seconds)
         self.timers -= 1
         self.post(message)
+
+
+def _about(run: Run, event: AnyEvent) -> About:
+    """To be asked before the state follows the event: it knows then when what ends began."""
+    match event:
+        case Started() | Finished() | Settled() | Parked() | Expanded():
+            node = run.nodes.get(event.place)
+            return (
+                About("", 0.0, run.generation)
+                if node is None
+                else About(node.plan.type, node.started_at, run.generation)
+            )
+        case Ended():
+            return About("", run.accepted.at if run.accepted else 0.0, run.generation)
+    return About("", 0.0, run.generation)
 
 
 def _rides(node: Node) -> bool:

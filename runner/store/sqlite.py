@@ -52,6 +52,7 @@ from runner.store.starts import SqliteStarts
 from runner.store.statements import load, migrations, split
 from runner.store.vault_notes import SqliteVaultNotes
 from runner.store.writer import Writer
+from runner.tally import Commits
 
 BUSY_SECONDS: Final = 5.0
 """How long a connection waits for a lock, say of somebody who looks into the file with another program."""
@@ -97,6 +98,11 @@ class SqliteStore:
     def degraded(self) -> bool:
         """The disk refuses to write: nothing new starts, appends wait."""
         return self._writer.degraded
+
+    @property
+    def commits(self) -> Commits:
+        """How its transactions went."""
+        return self._writer.commits
 
     @property
     def waiting(self) -> int:

@@ -13,6 +13,7 @@ import asyncio
 import logging
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -26,6 +27,7 @@ from runner.store.batch import Apart, Batch, Item, Job, Outcome
 from runner.store.bounds import MOST_WAITING
 from runner.store.pending import Pending
 from runner.store.statements import load
+from runner.tally import Commits
 
 MOST_AT_ONCE: Final = 2_000
 """Items of one transaction: what the next ones wait for is then tens of milliseconds."""
@@ -39,13 +41,15 @@ log = logging.getLogger(__name__)
 
 class Writer:
     """
-    Commits what it is given. `degraded`: the disk refuses. `connection` belongs to the thread from `start` on.
+    Commits what it is given. `degraded`: the disk refuses. `connection` belongs to the thread from `start` on, and so
+    does `commits` but for reading.
 
     Use it between `start` and `close`, from the event loop that started it.
     """
 
     def __init__(self, connection: sqlite3.Connection, batch: Batch) -> None:
         self.degraded = False
+        self.commits = Commits()
         self._connection = connection
         self._batch = batch
         self._sql = load("opening")
@@ -146,12 +150,14 @@ class Writer:
     def _commit(self, batch: list[Item]) -> list[Outcome]:
         if not batch and not self.degraded:
             return []
+        began = time.monotonic()
         try:
             self._connection.execute("begin immediate")
             if self.degraded:
                 self._connection.execute(self._sql["probe"])
             outcomes = self._batch.apply(self._connection, batch)
             self._connection.execute("commit")
+            self.commits.observe(time.monotonic() - began, len(batch))
             outcomes += self._batch.apart(self._connection, batch)
         except BaseException:
             if self._connection.in_transaction:

@@ -32,6 +32,16 @@ _REFUSALS: Final = {
     "degraded": 503,
     "too_large": 413,
 }
+_WORDS: Final = {
+    400: "malformed",
+    401: "caller",
+    404: "path",
+    405: "method",
+    413: "too_large",
+    415: "type",
+    422: "expression",
+    503: "unavailable",
+}
 _JSON: Final = "application/json"
 _NO_BODY: Final = frozenset({204, 205, 304})
 _NO_LENGTH: Final = frozenset({204, 304})
@@ -52,6 +62,11 @@ class RefusedRequestError(Exception):
         self.answer = answer
         self.reason = reason
         super().__init__(reason)
+
+
+def refusal_word(status: int) -> str:
+    """Why a request was not taken, as one of a few words that can be counted."""
+    return _WORDS.get(status, "other")
 
 
 def problem(status: int, detail: str, *, headers: tuple[tuple[str, str], ...] = (), **more: Any) -> Answer:

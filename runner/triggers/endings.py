@@ -126,6 +126,8 @@ class Endings:
         except RunnerError as error:
             if isinstance(error, RefusedError) and error.reason == "draining":
                 return False
+            reason = error.reason if isinstance(error, RefusedError) else "error"
+            services.refused("run", watcher.workflow, reason)
             _log.warning("run trigger refused", workflow=watcher.workflow, run=row.id, error=str(error))
         return True
 

@@ -26,7 +26,7 @@ from runner.errors import ExpressionError, RefusedError, RunnerError, StoreError
 from runner.expressions.labels import Labelled
 from runner.ports import Admitted
 from runner.triggers import answers
-from runner.triggers.answers import Answer, RefusedRequestError, json_answer, problem
+from runner.triggers.answers import Answer, RefusedRequestError, json_answer, problem, refusal_word
 from runner.triggers.firing import Computed, hashed
 from runner.triggers.keys import Keys
 from runner.triggers.pauses import Pauses
@@ -116,6 +116,16 @@ class HttpTriggers:
     async def _answer(self, request: Received) -> Answer:
         route, params = self._found(request)
         try:
+            return await self._taken(route, request, params)
+        except RefusedRequestError as refusal:
+            self._services.refused("http", route.workflow, refusal_word(refusal.answer.status))
+            raise
+        except RefusedError as error:
+            self._services.refused("http", route.workflow, error.reason)
+            return answers.refused(error)
+
+    async def _taken(self, route: Route, request: Received, params: dict[str, str]) -> Answer:
+        try:
             proof, value = await self._proved(route, request, params)
             return await self._fire(route, request, value, proof)
         except RefusedRequestError as refusal:
@@ -129,11 +139,14 @@ class HttpTriggers:
                     reason=refusal.reason,
                 )
             raise
+        except RefusedError:
+            raise
         except ExpressionError as error:
+            self._services.refused("http", route.workflow, "expression")
             return problem(422, "the trigger cannot be computed from this request", errors=[_error(error)])
         except RunnerError as error:
-            if not isinstance(error, RefusedError):
-                route.said.warn("request failed", workflow=route.workflow, trigger=route.identity, error=str(error))
+            route.said.warn("request failed", workflow=route.workflow, trigger=route.identity, error=str(error))
+            self._services.refused("http", route.workflow, "error")
             return answers.refused(error)
 
     def _found(self, request: Received) -> tuple[Route, dict[str, str]]:

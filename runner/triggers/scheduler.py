@@ -111,13 +111,15 @@ class Scheduler:
         except RunnerError as error:
             if isinstance(error, RefusedError) and error.reason == "draining":
                 return False
-            await self._refuse(schedule, scheduled_at, services.redactor.text(str(error)))
+            reason = error.reason if isinstance(error, RefusedError) else "error"
+            await self._refuse(schedule, scheduled_at, services.redactor.text(str(error)), reason)
             return True
         if admitted.verdict == "skipped":
-            await self._refuse(schedule, scheduled_at, "a run goes on already (concurrency.when_full: skip)")
+            await self._refuse(schedule, scheduled_at, "a run goes on already (concurrency.when_full: skip)", "skip")
         return True
 
-    async def _refuse(self, schedule: Schedule, scheduled_at: float, message: str) -> None:
+    async def _refuse(self, schedule: Schedule, scheduled_at: float, message: str, reason: str) -> None:
+        self._services.refused("schedule", schedule.workflow, reason)
         _log.warning(
             "firing refused",
             workflow=schedule.workflow,

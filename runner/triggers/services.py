@@ -6,6 +6,7 @@ What triggers were given by the composition root, as one value.
 Each kind of trigger takes from it what it needs; nothing here does anything.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -15,6 +16,12 @@ from runner.engine.admission import Submission
 from runner.engine.answers import Answers
 from runner.engine.context import Resolver
 from runner.ports import Admitted, ExecutorLimits, Redactor, RunRow, Sealer, Store
+
+Refused = Callable[[str, str, str], object]
+
+
+def _uncounted(kind: str, workflow: str, reason: str) -> None:
+    """Nobody counts."""
 
 
 class Dispatcher(Protocol):
@@ -34,7 +41,7 @@ class Dispatcher(Protocol):
 class TriggerServices(msgspec.Struct, frozen=True, kw_only=True):
     """
     Who starts runs, who knows the last ones, what secrets are. `base` is where the runs' pages are, or empty;
-    `limits` bounds where keys for tokens may be fetched from.
+    `limits` bounds where keys for tokens may be fetched from. `refused` counts: kind of trigger, workflow, reason.
     """
 
     clock: Clock
@@ -43,5 +50,6 @@ class TriggerServices(msgspec.Struct, frozen=True, kw_only=True):
     resolver: Resolver
     sealer: Sealer
     redactor: Redactor
+    refused: Refused = _uncounted
     limits: ExecutorLimits = ExecutorLimits()
     base: str = ""

@@ -15,7 +15,7 @@ from typing import Final
 import anyio
 import msgspec
 
-from runner.events import AnyEvent, Ended, Expanded, Finished, Settled, Stored, encode
+from runner.events import About, AnyEvent, Ended, Expanded, Finished, Settled, Stored, encode
 
 MOST_WAITING: Final = 10_000
 
@@ -80,7 +80,7 @@ class News:
         self._watches: set[Watch] = set()
         self._closed = False
 
-    def publish(self, run: str, workflow: str, event: AnyEvent) -> None:  # noqa: ARG002  the port's shape
+    def publish(self, run: str, workflow: str, event: AnyEvent, about: About) -> None:  # noqa: ARG002  the port's shape
         """Hand on; never waits, never raises."""
         for watch in self._watches:
             watch.push(run, event)

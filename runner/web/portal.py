@@ -23,6 +23,7 @@ from runner.web.dashboard import reference, secrets, sign_in, workflows
 from runner.web.dashboard.frame import Frame
 from runner.web.door import Door, access_problem, is_page
 from runner.web.health import health_app
+from runner.web.metrics import metrics_route
 from runner.web.problems import PROBLEM_HANDLERS, error_problem
 from runner.web.services import Services
 
@@ -53,6 +54,7 @@ def portal(services: Services) -> ASGIApp:
             *(route for page in PAGES for route in page(services, frame)),
             *api_routes(services),
             *health_app(services.reasons).routes,
+            metrics_route(services),
         ],
         exception_handlers={HTTPException: refused, RunnerError: refused, Exception: refused},
     )

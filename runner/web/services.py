@@ -26,7 +26,8 @@ Documents = Callable[[], Awaitable[Iterable[Mapping[str, Any]]]]
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """
     `workflows` gives the catalog's documents, `usage` those of who uses which secret; `vault` is None without a master
-    key. `require` raises RefusedError, `load` (source, file name) DefinitionError.
+    key. `metrics` is the text for Prometheus, `checks` are documents of what `runner doctor` finds, `facts` what the
+    daemon knows of itself: sizes, boot. `require` raises RefusedError, `load` (source, file name) DefinitionError.
     """
 
     clock: Clock
@@ -42,5 +43,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     load: Callable[[str, str], Awaitable[tuple[Workflow, tuple[Problem, ...]]]]
     pauses: Pauses
     reasons: Reasons
+    metrics: Callable[[], Awaitable[bytes]]
+    checks: Documents
+    facts: Callable[[], Awaitable[Mapping[str, Any]]]
     public_url: str = ""
     trusted_proxies: Sequence[str] = ()

@@ -14,7 +14,9 @@ The command line and the dashboard's Health page show what they find.
 """
 
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from runner.daemon.doctor import auditing, installation, machine, stores
 from runner.daemon.doctor.finding import Check, Finding, Patient
@@ -46,3 +48,8 @@ async def examine(patient: Patient, *, deep: bool = False) -> AsyncIterator[Find
                 yield finding
         except Exception as error:  # noqa: BLE001  one check's defect must not hide what the others find
             yield Finding(check.__name__, "error", f"this check broke: {type(error).__name__}", "report it")
+
+
+async def found(patient: Patient) -> list[dict[str, Any]]:
+    """The findings as documents: name, state, what, cure."""
+    return [msgspec.to_builtins(each) async for each in examine(patient)]

@@ -17,7 +17,7 @@ from runner.engine.dispatcher import Dispatcher, open_dispatcher
 from runner.engine.limits import EngineLimits
 from runner.engine.services import Services
 from runner.errors import SecretMissingError
-from runner.events import AnyEvent
+from runner.events import About, AnyEvent
 from runner.expressions.labels import Labelled, whole
 from runner.redaction import Redactor
 from runner.store.memory import MemoryStore
@@ -71,7 +71,7 @@ class Events:
     def __init__(self) -> None:
         self.seen: list[tuple[str, AnyEvent]] = []
 
-    def publish(self, run: str, workflow: str, event: AnyEvent) -> None:
+    def publish(self, run: str, workflow: str, event: AnyEvent, about: About) -> None:
         self.seen.append((run, event))
 
 

@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from runner.events import AnyEvent, Ended, Started
+from runner.events import About, AnyEvent, Ended, Started
 from runner.web.news import MOST_WAITING, News
 
 
@@ -11,11 +11,11 @@ async def test_a_watch_that_began_before_the_run_misses_nothing() -> None:
     """Narrowed to the run later, it has dropped what others did."""
     news = News()
     with news.watch() as watch:
-        news.publish("mine", "w", Started(1, "a", 1))
-        news.publish("other", "w", Started(1, "b", 1))
+        news.publish("mine", "w", Started(1, "a", 1), About())
+        news.publish("other", "w", Started(1, "b", 1), About())
         watch.narrow("mine")
-        news.publish("other", "w", Started(2, "b", 1))
-        news.publish("mine", "w", Ended(3, "succeeded"))
+        news.publish("other", "w", Started(2, "b", 1), About())
+        news.publish("mine", "w", Ended(3, "succeeded"), About())
         news.close()
         seen = [event async for event in watch]
 
@@ -27,8 +27,8 @@ async def test_a_reader_that_is_too_slow_loses_the_oldest() -> None:
     news = News()
     with news.watch() as watch:
         for number in range(MOST_WAITING + 5):
-            news.publish("run", "w", Started(number, "a", 1))
-        news.publish("run", "w", Ended(9, "failed"))
+            news.publish("run", "w", Started(number, "a", 1), About())
+        news.publish("run", "w", Ended(9, "failed"), About())
         news.close()
         seen: list[AnyEvent] = [event async for event in watch]
 
@@ -52,7 +52,7 @@ async def test_a_reader_that_waits_is_woken() -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(read)
             await anyio.wait_all_tasks_blocked()
-            news.publish("run", "w", Started(1, "a", 1))
+            news.publish("run", "w", Started(1, "a", 1), About())
         await read()
     assert len(seen) == 1
 
@@ -64,7 +64,7 @@ async def test_what_a_journal_told_already_is_not_told_twice(told: int, left: in
     news = News()
     with news.watch() as watch:
         for event in events[2:]:
-            news.publish("r", "w", event)
+            news.publish("r", "w", event, About())
         watch.skip(events[: 2 + told])
         news.close()
         assert [event async for event in watch] == events[5 - left :]
