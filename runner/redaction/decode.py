@@ -10,7 +10,7 @@ was encoded is not known; a reading that makes no sense finds nothing.
 """
 
 import re
-from binascii import a2b_base64
+from binascii import a2b_base64, a2b_hex
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
@@ -63,9 +63,10 @@ def decodings(data: bytes, shortest: int) -> Iterator[Decoded]:
         if mark in data and (found := _undone(data, pattern, undo)):
             yield found
     letters = -(-shortest * 4 // 3)
-    if _run(letters) in data.translate(_IS_BASE64):
+    marks = data.translate(_IS_BASE64)
+    if _run(letters) in marks:
         pattern = _long(_BASE64_RUN, letters)
-        runs = pattern.findall(data)
+        runs = [data[match.start() : match.end()] for match in _marked(letters).finditer(marks)]
         if found := _coded(data, pattern, runs, _base64_pieces, 6):
             yield found
         digits = _long(_HEX_RUN, shortest * 2)
@@ -167,12 +168,18 @@ def _base64_pieces(run: bytes) -> list[bytes]:
 
 def _hex_pieces(run: bytes) -> list[bytes]:
     odd = len(run) % 2
-    return [bytes.fromhex(run[: len(run) - odd].decode()), bytes.fromhex(run[1 : len(run) - 1 + odd].decode())]
+    return [a2b_hex(run[: len(run) - odd]), a2b_hex(run[1 : len(run) - 1 + odd])]
 
 
 @lru_cache(maxsize=64)
 def _run(length: int) -> bytes:
     return b"x" * length
+
+
+@lru_cache(maxsize=64)
+def _marked(length: int) -> re.Pattern[bytes]:
+    """The same runs by their marks: a search for one letter is three times as fast as one for a class."""
+    return re.compile(_run(length) + b"x*")
 
 
 @lru_cache(maxsize=64)
@@ -210,6 +217,6 @@ _WAYS: Final[tuple[tuple[bytes, re.Pattern[bytes], Undo], ...]] = (
     (b"'", re.compile(rb"""('\\''|'"'"'|'')"""), _quotes),
     (b'""', re.compile(rb'("")'), _quotes),
     (b"=", re.compile(rb"(=(?:[0-9A-F]{2}|\r?\n))"), _printable),
-    (b"\n", re.compile(rb"(\r?\n[ \t]*)"), _nothing),
+    (b"\n", re.compile(rb"([\r\n][ \t]*)"), _nothing),
 )
 """What has to stand in a text for a way to be tried, what it undoes, how."""
