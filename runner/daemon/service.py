@@ -218,6 +218,8 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
             apps.append(portal(service.pages))
         await _serve(stack, settings, apps, listeners)
         catalogs.tell()
+        if await store.live(after="", most=1):
+            await confidential.resolver.know_all()
         recovered = await engine.dispatcher.recover(store.starts)
         (await _start_watching(stack, settings, clock, service, confidential, uses)).start_soon(keeper.watch)
         _say_ready(service, recovered=recovered)
@@ -244,6 +246,7 @@ async def _start_watching(
     catalogs, vault, seen = service.catalogs, confidential.vault, confidential.seen
     tasks = await stack.enter_async_context(anyio.create_task_group())
     stack.callback(tasks.cancel_scope.cancel)
+    tasks.start_soon(confidential.resolver.know_all)
     tasks.start_soon(catalogs.watch)
     tasks.start_soon(log_audit_head, vault, clock)
     tasks.start_soon(uses.watch, catalogs.judge_again, clock)

@@ -54,6 +54,12 @@ def forms(value: str) -> frozenset[Form]:
     return frozenset().union(*map(encodings, set(parts(value))))
 
 
+def plain(value: str) -> frozenset[Form]:
+    """`value` and its telling parts as they are, of which `forms` makes the most part of its own."""
+    texts = (_text(_bytes(part)) for part in set(parts(value)))
+    return frozenset(form for form in texts if is_telling(form.data))
+
+
 def encodings(part: str) -> frozenset[Form]:
     """Every form of one text as a whole; those too short or too common are left out."""
     return frozenset(form for form in _encoded(part) if is_telling(form.data))

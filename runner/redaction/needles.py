@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Final, NamedTuple
 
 from runner.redaction.cuts import MARK, cuts
-from runner.redaction.forms import Form, forms
+from runner.redaction.forms import Form, forms, plain
 from runner.redaction.matcher import matcher
 from runner.redaction.tokens import PATTERNS
 
@@ -125,6 +125,17 @@ class Needles:
     def of(cls, values: Mapping[str, Iterable[str]], *, lasting: bool = True) -> "Needles":
         """Every form of every value: `{"API_KEY": ["the current", "an old one"]}`; a name may be several (`A, B`)."""
         return cls(table_of(values), lasting=lasting)
+
+    @classmethod
+    def plain(cls, values: Mapping[str, Iterable[str]]) -> "Needles":
+        """
+        The values as they are: compiled in a tenth of the time. Behind escapes, base64 and hex they are found as well.
+        """
+        found: dict[Form, Names] = {}
+        for name, texts in values.items():
+            for form in (form for text in texts for form in plain(text)):
+                found[form] = found.get(form, frozenset()) | {name}
+        return cls.of_forms(found)
 
     @classmethod
     def of_forms(cls, found: Mapping[Form, Names]) -> "Needles":

@@ -7,8 +7,9 @@ The one door that text passes on its way out.
 Leaves are masked before they are encoded; masks are never masked again, so a text that passes twice stays as it is.
 Should masking itself fail, the text is not let through: `<redaction failed>` stands in its place.
 
-What is secret comes from sources (`vault`, `env`, `own`), small ones compiled into one search. A run's own values are
-compiled when they are first needed, so that none is ever missing; each only a few times, however many there are.
+What is secret comes from sources (`vault`, `env`, `own`), those that are small and stay compiled into one search. A
+run's own values are compiled when they are first needed, so that none is ever missing; each only a few times, however
+many there are.
 """
 
 import threading
@@ -18,17 +19,12 @@ from typing import Any, Final, Protocol
 
 from runner.redaction.documents import hit, joined, leaves, rewritten, texts_of
 from runner.redaction.forms import is_telling
+from runner.redaction.layers import layered
 from runner.redaction.masks import MASK, found, masked
-from runner.redaction.needles import Names, Needles
+from runner.redaction.needles import Names, Needles, Table, table_of
 from runner.redaction.needles import joined as joined_tables
 
 FAILED: Final = "<redaction failed>"
-
-_SMALL: Final = 4_000
-"""Needles up to which a source is compiled together with others: some 10 ms."""
-
-_LAYER: Final = 2_000
-"""Needles of a run that are compiled anew whenever another is added: some 3 ms."""
 
 
 class LabelledValue(Protocol):
@@ -77,19 +73,28 @@ class Redactor(_Masking):
     """The daemon's redactor. Each source is replaced as a whole."""
 
     def __init__(self) -> None:
-        self._sources: dict[str, Needles] = {}
+        self._tables: dict[str, Table] = {}
+        self._compiled: dict[str, tuple[Needles, ...]] = {}
         self._all: tuple[Needles, ...] = (Needles.tokens(),)
+        self._small = self._all[0]
 
     def know(self, source: str, values: Mapping[str, Iterable[str]]) -> None:
-        """From now on mask these values: `{"API_KEY": ["…"]}`; what the source gave before is forgotten."""
-        self.use(source, Needles.of(values))
+        """
+        From now on mask these few values: `{"API_KEY": ["…"]}`; what the source gave before is forgotten.
 
-    def use(self, source: str, needles: Needles) -> None:
-        """The same, compiled elsewhere."""
-        self._sources[source] = needles
-        small = [each.table for each in self._sources.values() if len(each.table) <= _SMALL]
-        large = [each for each in self._sources.values() if len(each.table) > _SMALL]
-        self._all = (Needles(joined_tables(Needles.tokens().table, *small)), *large)
+        Compiled at once, with those of the other sources that were made known so.
+        """
+        self._tables[source] = table_of(values)
+        self._small = Needles(joined_tables(Needles.tokens().table, *self._tables.values()))
+        self._link()
+
+    def use(self, source: str, *needles: Needles) -> None:
+        """The same for what was compiled elsewhere, many values or ones that change often; none: forget the source."""
+        self._compiled[source] = needles
+        self._link()
+
+    def _link(self) -> None:
+        self._all = (self._small, *(each for several in self._compiled.values() for each in several))
 
     def child(self) -> "RunRedactor":
         """A run's redactor: it masks all that this one does, whenever that changes, and what the run adds."""
@@ -134,21 +139,10 @@ class RunRedactor(_Masking):
     def _chain(self) -> tuple[Needles, ...]:
         with self._compiling:
             if self._waiting:
-                self._layers = _layered(self._layers, Needles.of(self._waiting, lasting=False))
+                self._layers = layered(self._layers, Needles.of(self._waiting, lasting=False))
                 self._waiting = {}
         chain = self._parent._chain()  # noqa: SLF001  family
         return (*chain, *self._layers)
-
-
-def _layered(layers: tuple[Needles, ...], fresh: Needles) -> tuple[Needles, ...]:
-    """With the fresh ones in the last layer; each layer is at least twice the next, so that there are few of them."""
-    tables = [fresh.table]
-    size = len(fresh.table)
-    while layers and (len(layers[-1].table) < 2 * size or len(layers[-1].table) + size <= _LAYER):
-        tables.append(layers[-1].table)
-        size += len(layers[-1].table)
-        layers = layers[:-1]
-    return (*layers, Needles(joined_tables(*tables), lasting=False) if len(tables) > 1 else fresh)
 
 
 def _leaf(leaf: str | bytes, chain: tuple[Needles, ...]) -> str | bytes:

@@ -33,6 +33,10 @@ class Resolver:
         self._seen = seen
         self._log = log
 
+    async def know_all(self) -> None:
+        """The redactor knows every form of all that the vault holds; with many secrets this takes some seconds."""
+        await self._masking.update()
+
     async def resolve(self, secrets: frozenset[str], env: frozenset[str], workflow: str, revision: str = "") -> Found:
         """
         The values by root and name: `{("secret", "API_KEY"): …, ("env", "HOST"): …}`; the redactor knows them by then.
