@@ -22,10 +22,8 @@ from runner.definitions.model import Workflow
 from runner.definitions.specs import WrittenConfig
 from runner.errors import Problem
 from runner.events import About, AnyEvent, Ended
-from runner.exchanged import ExecutorLimits, Result, Token, TokenCache
-from runner.expressions.labels import Names
+from runner.exchanged import Call, ExecutorLimits, Result, Token, TokenCache
 from runner.marks import VaultMark, VaultNotes
-from runner.origins import Origin
 from runner.records import (
     Admission,
     Admitted,
@@ -41,6 +39,7 @@ from runner.records import (
     Last,
     Park,
     Paused,
+    Queued,
     Reopening,
     RunChange,
     RunFilter,
@@ -52,49 +51,10 @@ from runner.records import (
 __all__ = [
     "ActionType", "Admission", "Admitted", "Append", "Blob", "Call", "Claimed", "ConfigCheck", "Due", "Durable",
     "Ending", "EventSink", "Executor", "ExecutorLimits", "Firing", "FiringRow", "Firings", "Journal", "JournalRow",
-    "Last", "OpenExecutor", "Park", "Paused", "Redactor", "Reopening", "Result", "RunChange", "RunFilter", "RunRow",
-    "Runs", "Sealer", "SecretSource", "Sizes", "Store", "Swept", "Token", "TokenCache", "Upkeep", "VaultMark",
-    "VaultNotes", "WrittenConfig",
+    "Last", "OpenExecutor", "Park", "Paused", "Queued", "Redactor", "Reopening", "Result", "RunChange", "RunFilter",
+    "RunRow", "Runs", "Sealer", "SecretSource", "Sizes", "Store", "Swept", "Token", "TokenCache", "Upkeep",
+    "VaultMark", "VaultNotes", "WrittenConfig",
 ]  # fmt: skip
-
-
-class Call(Protocol):
-    """What an executor may know of the attempt it carries out."""
-
-    run: str
-    workflow: str
-    place: str
-    attempt: int
-    timeout: float | None
-    """Seconds that the attempt may take; the engine enforces it, an executor may pass it on to a server."""
-
-    def idempotency_key(self, page: int = 0) -> str:
-        """The same on every attempt and after recovery: an HMAC of run, generation, place and page, 32 hex digits."""
-
-    @property
-    def pages(self) -> Sequence[Result]:
-        """Pages that an earlier attempt has journaled."""
-
-    def leaving(self) -> None:
-        """What may change something outside is about to be sent: an attempt cut off after this is `effect: unknown`."""
-
-    async def keep_page(self, page: Result) -> None:
-        """Journal a page, so that a repeated attempt need not fetch it again."""
-
-    def seal(self, data: bytes) -> bytes:
-        """Encrypted under the run's key: what an executor keeps outside for a later attempt."""
-
-    def unseal(self, data: bytes) -> bytes:
-        """What an attempt of this run sealed. Raises SecretError where the key is gone or the bytes were changed."""
-
-    async def bound(self, names: Names, data: Sequence[bytes] = ()) -> Mapping[str, Sequence[Origin]]:
-        """The origins of secrets that may go to these only: of `names`, and of those whose value stands in `data`."""
-
-    def sending(self, names: Names, to: Origin) -> None:
-        """To be told what was let go: people ask for which hosts a secret is used."""
-
-    def refused(self, secret: str, to: str) -> None:
-        """To be told what was not let go, for the audit log; `to` as it may be shown."""
 
 
 class Executor(Protocol):
@@ -188,6 +148,12 @@ class Runs(Protocol):
 
     async def asking(self, most: int) -> Sequence[Due]:
         """Up to `most` parked places that wait for an answer, those of the oldest runs first."""
+
+    async def horizon(self, before: str | None, runs: int) -> str | None:
+        """The id of the run so many older than `before`, or than the newest; None where there are not so many."""
+
+    async def queued(self, runs: Sequence[str]) -> Mapping[str, Queued]:
+        """Why those of these runs that are queued wait, by id."""
 
     async def counts(self) -> Mapping[str, int]:
         """Runs by state."""

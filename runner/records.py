@@ -231,7 +231,26 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
     waiting: bool | None = None
     """Only runs that only wait, or only those that do not."""
     before: str | None = None
+    since: str | None = None
+    """Only runs whose id is not below this one: ids tell when a run, or the topmost of its parents, was accepted."""
+    trigger: str | None = None
+    label: str | None = None
+    """`NAME=VALUE`, or `NAME` whatever its value, among the labels of its workflow."""
+    text: str | None = None
+    """In its id, workflow, failed action or error, whatever the case of ASCII letters."""
     limit: int = 50
+
+
+class Queued(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Why a queued run waits, and behind how many. `held`: by the `limit` of its workflow for this `key`, which is empty
+    where one limit counts for all; else for a free slot of the daemon.
+    """
+
+    held: bool
+    ahead: int
+    limit: int | None = None
+    key: str = ""
 
 
 class Last(msgspec.Struct, frozen=True):
@@ -265,22 +284,3 @@ class Sizes(msgspec.Struct, frozen=True):
     wal: int
     free: int
     waiting: int
-
-
-class Suspect(msgspec.Struct, frozen=True):
-    """A run that was in flight when the daemon was killed; at `kills` of them it alone was."""
-
-    run: str
-    kills: int
-
-
-class Begun(msgspec.Struct, frozen=True):
-    """
-    What a start of the daemon finds: kills in a row before it, and the suspects, in the order in which to try them.
-
-    `one_at_a_time`: they are held, and none is resumed before its turn.
-    """
-
-    kills: int
-    suspects: tuple[Suspect, ...] = ()
-    one_at_a_time: bool = False

@@ -225,6 +225,11 @@ def new_run_id(wall: float) -> str:
     return _base32(int(wall * 1000), 10) + _base32(secrets.randbits(80), 16)
 
 
+def first_run_id(wall: float) -> str:
+    """What no id of a run that was accepted from `wall` on is below, and every earlier one is."""
+    return _base32(int(wall * 1000), 10)
+
+
 def _base32(number: int, length: int) -> str:
     digits = [_CROCKFORD[(number >> (5 * place)) & 31] for place in range(length - 1, -1, -1)]
     return "".join(digits)

@@ -23,7 +23,7 @@ from runner.engine.orders import Cancel
 from runner.engine.resume import in_flight
 from runner.engine.services import Services
 from runner.errors import RunnerError, StoreError
-from runner.records import Begun, Suspect
+from runner.suspects import Begun, Suspect
 
 _log = logging.getLogger(__name__)
 

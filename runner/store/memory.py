@@ -24,6 +24,7 @@ from runner.ports import (
     Due,
     JournalRow,
     Last,
+    Queued,
     Reopening,
     RunFilter,
     RunRow,
@@ -214,6 +215,15 @@ class MemoryStore:
         """Parked places that wait for an answer, those of the oldest runs first."""
         parked = sorted(self.tables.parked.items())
         return [Due(*at, park.due) for at, park in parked if park.callback is not None][: max(0, most)]
+
+    async def horizon(self, before: str | None, runs: int) -> str | None:
+        """The id of the run so many older than `before`, or than the newest."""
+        older = sorted((run for run in self.tables.runs if before is None or run < before), reverse=True)
+        return older[runs - 1] if len(older) >= runs else None
+
+    async def queued(self, runs: Sequence[str]) -> Mapping[str, Queued]:
+        """Why those of these runs that are queued wait, by id."""
+        return {run: found for run in runs if (found := self.tables.why_queued(run)) is not None}
 
     async def counts(self) -> Mapping[str, int]:
         """Runs by state."""

@@ -1,7 +1,7 @@
 """
 What people and starts ask: lists, journals, values. In a thread, so that a long answer holds up nobody.
 
-    find · get · read · blob · live · asking · counts ──► aiosqlite, a connection that only reads
+    find · get · read · blob · live · asking · queued · counts ──► aiosqlite, a connection that only reads
 
 Called by `runner.store.sqlite`. What the engine asks on its way is `runner.store.lookups`.
 """
@@ -13,12 +13,12 @@ from typing import Any
 import aiosqlite
 
 from runner.errors import StoreError
-from runner.ports import Claimed, Due, JournalRow, RunFilter, RunRow
+from runner.ports import Claimed, Due, JournalRow, Queued, RunFilter, RunRow
 from runner.store.bounds import PREFIX
 from runner.store.fence import unread
 from runner.store.journal import journal_row
 from runner.store.rows import claimed, run_row
-from runner.store.statements import load, page
+from runner.store.statements import listed, load, page
 
 
 class Reads:
@@ -65,6 +65,19 @@ class Reads:
     async def asking(self, most: int) -> Sequence[Due]:
         """Parked places that wait for an answer, those of the oldest runs first."""
         return [Due(*row) for row in await self._all(self._sql["asking"], (max(0, most),))]
+
+    async def horizon(self, before: str | None, runs: int) -> str | None:
+        """The id of the run so many older than `before`."""
+        rows = await self._all(self._sql["horizon"], ("\U0010ffff" if before is None else before, runs - 1))
+        return str(rows[0][0]) if rows else None
+
+    async def queued(self, runs: Sequence[str]) -> Mapping[str, Queued]:
+        """Why those of these runs that are queued wait."""
+        found = await self._all(self._sql["queued"], (listed(runs),))
+        return {
+            run: Queued(held=bool(held), ahead=ahead, limit=limit, key=(lane or "").partition(" ")[2])
+            for run, held, lane, limit, ahead in found
+        }
 
     async def counts(self) -> Mapping[str, int]:
         """Runs by state."""

@@ -30,6 +30,7 @@ from runner.ports import (
     Due,
     JournalRow,
     Last,
+    Queued,
     Reopening,
     RunFilter,
     RunRow,
@@ -186,6 +187,16 @@ class SqliteStore:
         """Parked places that wait for an answer, those of the oldest runs first."""
         await self._writer.written()
         return await self._reads.asking(most)
+
+    async def horizon(self, before: str | None, runs: int) -> str | None:
+        """The id of the run so many older than `before`, or than the newest."""
+        await self._writer.written()
+        return await self._reads.horizon(before, runs)
+
+    async def queued(self, runs: Sequence[str]) -> Mapping[str, Queued]:
+        """Why those of these runs that are queued wait, by id."""
+        await self._writer.written()
+        return await self._reads.queued(runs)
 
     async def counts(self) -> Mapping[str, int]:
         """Runs by state."""

@@ -11,9 +11,9 @@ row count for a run while it achieves nothing between them: one that gets furthe
 import sqlite3
 from typing import Any
 
-from runner.records import Begun, Suspect
 from runner.store.statements import load
 from runner.store.writer import Writer
+from runner.suspects import Begun, Suspect
 
 IN_A_ROW = 2
 """Kills in a row after which the runs that were in flight are resumed one at a time (design §2.4)."""

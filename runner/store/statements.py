@@ -11,6 +11,7 @@ What varies in a text is the number of rows and which named conditions stand in 
 import json
 import re
 import sqlite3
+import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from itertools import chain
@@ -24,6 +25,7 @@ MOST_VALUES: Final = 30_000
 
 STATES: Final[tuple[RunState, ...]] = ("queued", "running", "succeeded", "failed", "cancelled")
 
+_SMALL: Final = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
 _NAME: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _COMMENT: Final = re.compile(r"^--.*$\n?", re.MULTILINE)
 
@@ -103,6 +105,15 @@ def _conditions(sql: Mapping[str, str], wanted: RunFilter) -> tuple[list[str], l
         ("of_states", listed(wanted.states) if wanted.parent is not None and wanted.states else None),
         ("that_waits", wanted.waiting),
         ("older", wanted.before),
+        ("not_before", wanted.since),
+        ("of_trigger", wanted.trigger),
+        ("of_label", wanted.label),
+        ("with_text", lowered(wanted.text) if wanted.text is not None else None),
     ]
     given = [(name, value) for name, value in asked if value is not None]
-    return [sql[name] for name, _ in given], [value for _, value in given]
+    return [sql[name] for name, _ in given], [value for name, value in given for _ in range(sql[name].count("?"))]
+
+
+def lowered(text: str) -> str:
+    """With small letters for the capital ones of ASCII, as SQLite's `lower` has it."""
+    return text.translate(_SMALL)

@@ -22,6 +22,7 @@ from runner.ports import (
     Claimed,
     Due,
     Park,
+    Queued,
     Reopening,
     RunFilter,
     RunRow,
@@ -31,16 +32,18 @@ from runner.store.admission import Lane, Place, Standing, decide, decide_again, 
 from runner.store.bounds import AT_ONCE, ENDED
 from runner.store.fence import no_such_run, not_ended, old_boot, taken
 from runner.store.memory_firings import FiringTables
+from runner.store.statements import lowered
 
 
 class Entry:
     """A run's row, and what lists do not show."""
 
-    __slots__ = ("lane", "limit", "parent", "place", "row", "superseded")
+    __slots__ = ("labels", "lane", "limit", "parent", "place", "row", "superseded")
 
     def __init__(self, asked: Admission, row: RunRow, place: Place | None) -> None:
         self.row = row
         self.parent = asked.parent
+        self.labels = asked.labels
         self.lane = lane_of(asked)
         self.limit = asked.limit
         self.place: Place | None = place
@@ -50,6 +53,23 @@ class Entry:
     def claimed(self) -> Claimed:
         """What who executes it has to know."""
         return Claimed(self.row.id, self.row.workflow, self.row.revision, self.parent, self.row.waiting)
+
+    def fits(self, wanted: RunFilter) -> bool:
+        """Whether a list that is so filtered holds the run."""
+        row = self.row
+        text = lowered(f"{row.id} {row.workflow} {row.failed_action or ''} {row.error or ''}")
+        names = {each for name, value in self.labels.items() for each in (name, f"{name}={value}")}
+        return (
+            wanted.workflow in {None, row.workflow}
+            and (not wanted.states or row.state in wanted.states)
+            and wanted.parent in {None, row.parent}
+            and wanted.waiting in {None, row.waiting}
+            and (wanted.before is None or row.id < wanted.before)
+            and (wanted.since is None or row.id >= wanted.since)
+            and wanted.trigger in {None, row.trigger}
+            and (wanted.label is None or wanted.label in names)
+            and (wanted.text is None or lowered(wanted.text) in text)
+        )
 
 
 class Tables:
@@ -251,16 +271,18 @@ class Tables:
 
     def find(self, wanted: RunFilter) -> list[RunRow]:
         """Newest first."""
-        rows = (
-            entry.row
-            for entry in self.runs.values()
-            if wanted.workflow in {None, entry.row.workflow}
-            and (not wanted.states or entry.row.state in wanted.states)
-            and wanted.parent in {None, entry.row.parent}
-            and wanted.waiting in {None, entry.row.waiting}
-            and (wanted.before is None or entry.row.id < wanted.before)
-        )
+        rows = (entry.row for entry in self.runs.values() if entry.fits(wanted))
         return sorted(rows, key=lambda row: row.id, reverse=True)[: wanted.limit]
+
+    def why_queued(self, run: str) -> Queued | None:
+        """Why a run waits, where it is queued."""
+        entry = self.runs.get(run)
+        if entry is None or entry.row.state != "queued":
+            return None
+        held = entry.place == "held"
+        waiting = self._in_lane(entry.lane) if held and entry.lane else self._queued()
+        first = [each for each in waiting if (each.place == "held") == held and each.row.id < run]
+        return Queued(held=held, ahead=len(first), limit=entry.limit, key=(entry.lane or "").partition(" ")[2])
 
     def due(self, before: float, most: int) -> list[Due]:
         """Earliest first."""

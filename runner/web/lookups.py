@@ -4,13 +4,13 @@ What people ask a store about its runs: a list, one run with its timeline.
 The control socket answers with it, and so does the command line on a store that no daemon runs on: same documents.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, get_args
 
 from runner.definitions.model import Workflow
 from runner.errors import RefusedError, StoreError, UsageError
 from runner.events import RunState
-from runner.ports import JournalRow, RunFilter, RunRow
+from runner.ports import JournalRow, Queued, RunFilter, RunRow
 from runner.web.documents import action_documents, ended_document, run_document, stored_json
 from runner.web.timeline import Timeline
 
@@ -34,6 +34,16 @@ class Records(Protocol):
 
     async def blob(self, run: str, number: int) -> bytes:
         """A value that was too big for its row."""
+
+
+class SearchableRecords(Records, Protocol):
+    """The same of a store that a daemon runs on: what a search through all runs needs besides."""
+
+    async def horizon(self, before: str | None, runs: int) -> str | None:
+        """The run so many older."""
+
+    async def queued(self, runs: Sequence[str]) -> Mapping[str, Queued]:
+        """Why runs wait."""
 
 
 def run_filter(*, workflow: str | None, states: Iterable[str], limit: int, before: str | None = None) -> RunFilter:

@@ -62,6 +62,15 @@ class Watch:
         self._closed = True
         self._arrived.set()
 
+    async def changed(self) -> bool:
+        """Come back when something has arrived since it was last asked, and forget it; False where the news closed."""
+        if not self._events and not self._closed:
+            self._arrived = anyio.Event()
+            await self._arrived.wait()
+        self._events.clear()
+        self.lost = 0
+        return not self._closed
+
     async def __aiter__(self) -> AsyncIterator[AnyEvent]:
         """The events in order, until the news close."""
         while True:

@@ -15,7 +15,7 @@ from runner.definitions.model import Workflow
 from runner.errors import Problem
 from runner.secrets.vault import Vault
 from runner.web.health import Reasons
-from runner.web.lookups import Records
+from runner.web.lookups import SearchableRecords
 from runner.web.news import News
 from runner.web.pauses import Pauses
 from runner.web.running import Running
@@ -34,7 +34,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     accounts: Accounts
     vault: Vault | None
     running: Running
-    records: Records
+    records: SearchableRecords
     counts: Callable[[], Awaitable[Mapping[str, int]]]
     news: News
     workflows: Documents

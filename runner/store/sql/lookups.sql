@@ -38,6 +38,37 @@ waiting = ?
 -- name: older
 id < ?
 
+-- name: not_before
+id >= ?
+
+-- name: of_trigger
+trigger = ?
+
+-- name: of_label
+exists (select 1 from json_each(labels) where key || '=' || value = ? or key = ?)
+
+-- name: with_text
+instr(lower(id || ' ' || workflow || ' ' || ifnull(failed_action, '') || ' ' || ifnull(error, '')), ?)
+
+-- name: horizon
+-- The run so many older than another.
+select id from runs where id < ? order by id desc limit 1 offset ?;
+
+-- name: queued
+-- Why some queued runs wait: their lane and its limit, whether it holds them, and how many go first.
+select
+    id, place is 'held', lane, run_limit,
+    case
+        when place is 'held' then (
+            select count(*) from runs as first where first.lane = runs.lane and first.place = 'held' and first.id < runs.id
+        )
+        else (
+            select count(*) from runs as first indexed by runs_ready
+            where first.state = 'queued' and first.place is not 'held' and first.id < runs.id
+        )
+    end
+from runs where state = 'queued' and id in (select value from json_each(?));
+
 -- name: run
 -- One run.
 select {row} from runs where id = ? and id not in (select run from swept);

@@ -27,7 +27,7 @@ from runner.web.door import FORM_FIELD
 _TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _FOREVER: Final = "public, max-age=31536000, immutable"
 
-PLACES: Final = (("/", "Workflows"), ("/settings/secrets", "Secrets"), ("/api", "API"))
+PLACES: Final = (("/", "Workflows"), ("/runs", "Runs"), ("/settings/secrets", "Secrets"), ("/api", "API"))
 """What the navigation leads to: path and word."""
 
 
@@ -53,7 +53,7 @@ class Frame:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters |= {"when": when, "span": span}
+        self._templates.filters |= {"when": when, "span": span, "lasted": lasted}
         self._templates.globals = {"asset": self.asset, "version": __version__, "places": PLACES}
 
     def asset(self, name: str) -> str:
@@ -109,6 +109,22 @@ def span(seconds: float | None) -> str:
             number = int(seconds // size)
             return f"{number} {word}{'' if number == 1 else 's'}"
     return f"{seconds:g} seconds"
+
+
+def lasted(seconds: float | None) -> str:
+    """How long something took: `340 ms`, `2.4 s`, `3 min 12 s`, `2 h 5 min`, `4 d 1 h`."""
+    if seconds is None:
+        return "-"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:  # noqa: PLR2004  what is shown as 60.0 is a minute
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for size, word, below, smaller in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            rest = whole % size // below
+            return f"{whole // size} {word}" + (f" {rest} {smaller}" if rest else "")
+    raise AssertionError("a minute is the smallest of them")
 
 
 def to(path: str) -> Response:

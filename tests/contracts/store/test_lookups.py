@@ -5,7 +5,7 @@ import pytest
 
 from runner.errors import StoreError
 from runner.events import Parent, RunState, Stored
-from runner.ports import Claimed, Last, RunChange, RunFilter, RunRow, Store
+from runner.ports import Claimed, Last, Queued, RunChange, RunFilter, RunRow, Store
 from tests.contracts.store.made import WORKFLOW, admission, admit, append, ended
 
 
@@ -49,11 +49,67 @@ class TestFind:
             (RunFilter(parent="run-00", states=("failed", "queued")), ""),
             (RunFilter(parent="run-00", workflow="b"), ""),
             (RunFilter(parent="run-00", before="run-07"), ""),
+            (RunFilter(since="run-09"), "11 10 09"),
+            (RunFilter(since="run-03", before="run-06", workflow="a"), "05 03"),
+            (RunFilter(text="RUN-1"), "11 10"),
+            (RunFilter(text="100%"), ""),
+            (RunFilter(text="", workflow="b", limit=1), "10"),
+            (RunFilter(trigger="hand", since="run-10"), "11 10"),
+            (RunFilter(trigger="http"), ""),
         ],
     )
     async def test_runs_are_found_newest_first(self, full: Store, wanted: RunFilter, found: str) -> None:
         """Every condition alone and together, from the cursor on, as many as asked for."""
         assert await _ids(full, wanted) == found.split()
+
+    @pytest.mark.parametrize(
+        ("wanted", "found"),
+        [
+            (RunFilter(trigger="schedule"), "odd"),
+            (RunFilter(label="team"), "odd even"),
+            (RunFilter(label="team=orders"), "odd"),
+            (RunFilter(label="orders"), ""),
+            (RunFilter(label="team="), ""),
+            (RunFilter(text="answered 503"), "even"),
+            (RunFilter(text="FETCH"), "even"),
+            (RunFilter(text="Größe"), "even"),
+            (RunFilter(text="sync", trigger="http", states=("failed",)), "even"),
+        ],
+    )
+    async def test_runs_are_found_by_what_started_them_their_labels_and_a_text(
+        self, store: Store, wanted: RunFilter, found: str
+    ) -> None:
+        """A label by its name, or with its value; a text in the error, the action and the workflow, in any case."""
+        await admit(store, "even", trigger="http", labels={"team": "billing"})
+        await admit(store, "odd", trigger="schedule", labels={"team": "orders", "size": "1"})
+        change = RunChange(state="failed", ended_at=9.0, error="GET h answered 503: Größe", failed_action="fetch")
+        await store.append(append("even", 2, change=change))
+
+        assert [row.id for row in await store.find(wanted)] == found.split()
+
+    @pytest.mark.parametrize(
+        ("before", "runs", "found"),
+        [(None, 1, "run-11"), (None, 12, "run-00"), (None, 13, None), ("run-05", 2, "run-03"), ("run-00", 1, None)],
+    )
+    async def test_a_horizon_is_the_run_so_many_older(
+        self, full: Store, before: str | None, runs: int, found: str | None
+    ) -> None:
+        """Than the newest or than the one given; where there are not so many there is none."""
+        assert await full.horizon(before, runs) == found
+
+    async def test_a_queued_run_says_why_it_waits(self, store: Store) -> None:
+        """Held by its workflow's limit, or for a slot; the key that the limit counts by, and who goes first."""
+        await admit(store, "held-0", key="eu", limit=1)
+        await admit(store, "held-1", "held-2", key="eu", limit=1)
+        await admit(store, "held-3", key="us", limit=1, start=False)
+        await admit(store, "slot-1", "slot-2", start=False)
+
+        assert await store.queued(["held-0", "held-1", "held-2", "held-3", "slot-2", "nobody"]) == {
+            "held-1": Queued(held=True, ahead=0, limit=1, key="eu"),
+            "held-2": Queued(held=True, ahead=1, limit=1, key="eu"),
+            "held-3": Queued(held=False, ahead=0, limit=1, key="us"),
+            "slot-2": Queued(held=False, ahead=2),
+        }
 
     @pytest.mark.parametrize("states", [(), ("succeeded", "failed", "cancelled")])
     async def test_pages_follow_on_each_other(self, full: Store, states: tuple[RunState, ...]) -> None:

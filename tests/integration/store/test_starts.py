@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from runner.events import AnyEvent, Finished, Recovered, Settled, Started, encode
-from runner.records import Begun, Suspect
 from runner.store.sqlite import open_store
+from runner.suspects import Begun, Suspect
 from tests.contracts.store.made import admission, append
 
 

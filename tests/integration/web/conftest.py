@@ -7,12 +7,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from anyio.lowlevel import checkpoint
 
 from runner.accounts.accounts import Accounts, open_accounts
 from runner.accounts.credentials import SCOPES
 from runner.accounts.rows import accounts_path
 from runner.clock import SystemClock
 from runner.daemon.service import Service, open_service
+from runner.events import Ended, Parked
 from runner.secrets.keys import new_master_key
 from runner.settings import load
 
@@ -68,6 +70,32 @@ def form_token(page: str) -> str:
     found = re.search(r'name="csrf" value="([0-9a-f]{64})"', page)
     assert found, page
     return found[1]
+
+
+async def loaded(portal: Portal, **workflows: str) -> None:
+    """These workflows are in the folder, and loaded."""
+    for name, text in workflows.items():
+        (portal.folder / "workflows" / f"{name}.yaml").write_text(text)
+    states: dict[str, str] = {}
+    while not set(workflows) <= set(states):
+        await checkpoint()  # the watcher is in this process
+        states = {each["name"]: each["state"] for each in await portal.services.workflows()}
+    assert {states[name] for name in workflows} == {"ok"}
+
+
+async def started(portal: Portal, workflow: str, **inputs: object) -> str:
+    """The id of a run that was started, once it has ended, waits or is queued."""
+    with portal.services.news.watch() as watch:
+        admitted = await portal.services.running.submit(workflow, inputs, None, dedupe=None, dedupe_until=None)
+        watch.narrow(admitted.run)
+        if admitted.verdict == "running":
+            async for event in watch:
+                if isinstance(event, Ended):
+                    await portal.service.engine.dispatcher.wait(admitted.run)
+                if isinstance(event, Ended | Parked):
+                    break
+    portal.service.engine.dispatcher.hand_over(admitted.run)
+    return admitted.run
 
 
 @pytest.fixture

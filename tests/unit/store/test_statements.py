@@ -28,6 +28,10 @@ FRAGMENTS = {
     "of_parent",
     "that_waits",
     "older",
+    "not_before",
+    "of_trigger",
+    "of_label",
+    "with_text",
 }
 ONE_ROW = {"store", "changed", "gone", "ancestors", "json_each", "CONSTANT", "2", "(subquery-1)", "(subquery-3)"}
 

@@ -24,7 +24,7 @@ const dress = (root) => {
 
 const refresh = async () => {
   const parts = [...document.querySelectorAll("[data-live][id]")];
-  const isBusy = parts.some((part) => part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select"));
+  const isBusy = parts.some((part) => part.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]), textarea, select"));
   if (!parts.length) return false;
   if (document.hidden || isBusy) return true;
   const page = await read(location.href).catch(() => null);
@@ -36,29 +36,54 @@ const refresh = async () => {
       const same = [...fresh.querySelectorAll("details[id]")].find((each) => each.id === open.id);
       if (same) same.open = open.open;
     }
-    const focused = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    const active = old.contains(document.activeElement) ? document.activeElement : null;
+    const [focused, ticked] = [active?.getAttribute("href"), active?.id];
+    for (const box of old.querySelectorAll("input[type=checkbox][id]:checked")) {
+      const same = [...fresh.querySelectorAll("input[type=checkbox]")].find((each) => each.id === box.id);
+      if (same) same.checked = true;
+    }
     const next = document.adoptNode(fresh);
     next.dataset.seen = next.textContent;
     old.replaceWith(next);
     dress(next);
-    if (focused) [...next.querySelectorAll("a[href]")].find((each) => each.getAttribute("href") === focused)?.focus();
+    if (ticked) document.getElementById(ticked)?.focus();
+    else if (focused) [...next.querySelectorAll("a[href]")].find((each) => each.getAttribute("href") === focused)?.focus();
   }
   return document.querySelector("[data-live]") !== null;
 };
 
+// A live part that names a stream is fetched anew when the stream says so; a plain one every two seconds.
+let stream = null;
+const listen = () => {
+  const url = document.hidden ? null : document.querySelector("[data-live^='/']")?.dataset.live;
+  if (stream && url && stream.url.endsWith(url)) return true;
+  stream?.close();
+  stream = url ? new EventSource(url) : null;
+  if (stream) stream.onmessage = async () => (await refresh(), listen());
+  return stream !== null;
+};
+document.addEventListener("visibilitychange", () => {
+  if (listen()) refresh();
+});
+
 const live = async () => {
+  if (document.querySelector("[data-live^='/']")) return;
   if (await refresh()) setTimeout(live, 2000);
 };
 
 let before = "";
-const places = { w: "/", s: "/settings/secrets" };
+const places = { w: "/", r: "/runs", i: "/inbox", s: "/settings/secrets" };
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea, select")) return;
   const key = event.key;
   if (before === "g" && places[key]) location.assign(places[key]);
-  else if (key === "?") document.getElementById("keys")?.showModal();
+  else if (key === "/" && document.querySelector("[data-search]")) {
+    document.querySelector("[data-search]").focus();
+    event.preventDefault();
+  } else if (key === "?") document.getElementById("keys")?.showModal();
   before = key;
 });
 
 dress(document);
+listen();
 setTimeout(live, 2000);
