@@ -45,6 +45,7 @@ from runner.store.firings import FiringRows
 from runner.store.lanes import Lanes
 from runner.store.lookups import Lookups
 from runner.store.migrate import migrate
+from runner.store.overviews import SqliteOverviews
 from runner.store.pending import Pending
 from runner.store.reads import Reads
 from runner.store.retention import Retention
@@ -80,6 +81,7 @@ class SqliteStore:
         *,
         admissions: Admissions,
         firings: SqliteFirings,
+        overviews: SqliteOverviews,
         clock: Clock,
     ) -> None:
         self.boot = opened.boot
@@ -93,6 +95,7 @@ class SqliteStore:
         self._admissions = admissions
         self._retention = Retention()
         self.firings = firings
+        self.overviews = overviews
         self._clock = clock
 
     @property
@@ -253,7 +256,10 @@ async def open_store(
             clock = clock or SystemClock()
             firings = SqliteFirings(fired, writer, in_thread, clock)
             reads = Reads(in_thread)
-            yield SqliteStore(opened, writer, lookups, reads, admissions=admissions, firings=firings, clock=clock)
+            overviews = SqliteOverviews(in_thread, writer.written)
+            yield SqliteStore(
+                opened, writer, lookups, reads, admissions=admissions, firings=firings, overviews=overviews, clock=clock
+            )
 
 
 def _open(path: Path) -> Opened:
