@@ -57,7 +57,7 @@ def run(
 
     Ctrl-C leaves a run of the daemon alone; where no daemon runs it cancels the run, a second one ends at once.
     """
-    request = _request(workflow, parse_pairs(inputs), trigger)
+    request = run_request(workflow, parse_pairs(inputs), trigger)
     loaded = load_settings(config)
     told = Told(progress_for(as_json=as_json))
     with told.progress.drawing(), reach(loaded.settings) as daemon:
@@ -113,7 +113,8 @@ def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
     return texts
 
 
-def _request(workflow: str, inputs: Mapping[str, str], trigger: Path | None) -> RunRequest:
+def run_request(workflow: str, inputs: Mapping[str, str], trigger: Path | None) -> RunRequest:
+    """What the words of a command line ask for. Raises UsageError."""
     value: Any = None
     if trigger is not None:
         try:

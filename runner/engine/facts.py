@@ -42,6 +42,11 @@ def run_field(run: Run, name: str) -> Labelled | Absent:
             return ABSENT
 
 
+def known_facts(workflow: str) -> dict[str, Any]:
+    """What of `$run` is known before there is a run: its first attempt is looked ahead to."""
+    return {"workflow": workflow, "attempt": 1, "recoveries": 0}
+
+
 def fixed_values(accepted: Accepted) -> dict[str, Stored]:
     """What a run is given once and for all, by root."""
     values = {"input": accepted.inputs, "trigger": accepted.trigger}

@@ -176,6 +176,11 @@ class Plan:
         }
         self.uses_last = any(piece.uses_last for piece in compiler.pieces)
 
+    def pieces(self) -> Iterator[Piece]:
+        """Everything that its runs evaluate."""
+        yield from self.vars.values()
+        yield from self.body.pieces()
+
     @cached_property
     def definition(self) -> bytes:
         """The revision's JSON."""

@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from runner.errors import ExpressionError, ExpressionSyntaxError
 from runner.expressions.cut import Hole, cut, cut_expression
+from runner.expressions.foresee import foreseen
 from runner.expressions.labels import Absent, Labelled, Path
 from runner.expressions.leaves import (
     Bindings,
@@ -94,6 +95,10 @@ class Template:
     def try_evaluate(self, scope: Scope) -> Labelled | Absent:
         """As `evaluate`, but `ABSENT` where the whole value is absent."""
         return self._root.find(scope)
+
+    def foresee(self, scope: Scope) -> Labelled | Absent:
+        """As `try_evaluate`, with an `Unknown` wherever the scope says that a part is not known yet."""
+        return foreseen(self._root, scope)
 
     def test(self, scope: Scope) -> bool:
         """Whether it is true; absent is false. Raises as `evaluate` but for that."""

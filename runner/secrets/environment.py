@@ -47,6 +47,10 @@ class Environment:
         """All of `names`. Raises SecretRefusedError or SecretMissingError, which name the variable."""
         return {name: await self._resolve(name) for name in sorted(names)}
 
+    def is_secret(self, name: str) -> bool:
+        """Whether the variable is masked, whatever it holds."""
+        return _fits(name, self._secret)
+
     def secret_values(self) -> Mapping[str, tuple[str, ...]]:
         """
         The variables that are masked whether a workflow may read them or not, by name; for the redactor's start.
