@@ -1,7 +1,8 @@
 """
 Hold the secrets that files name against those that there are, where no daemon does it.
 
-    SecretUse of the files ──vault, opened for this command──► what is wrong      it cannot be opened ──► a line says so
+    SecretUse of the files ──vault and further sources, opened for this command──► what is wrong
+                                                   the vault cannot be opened ──► a line says so
 
 `runner validate` and `runner workflows` call it. Nothing is written: where there is no vault yet, none is made.
 """
@@ -15,6 +16,7 @@ from runner.cli.secrets.opening import no_key, own_key, with_vault
 from runner.definitions.secret_uses import SecretUse, secret_problems
 from runner.errors import Problem, RunnerError
 from runner.secrets.content import SecretInfo
+from runner.secrets.sources import Listing, open_sources
 from runner.secrets.usage import known
 from runner.secrets.vault import Vault
 from runner.settings import Settings
@@ -29,7 +31,7 @@ def judged(settings: Settings, uses: Iterable[SecretUse]) -> tuple[Problem, ...]
     if not named:
         return ()
     try:
-        there = known(_infos(settings))
+        there = known(_infos(settings), anyio.run(listed))
     except RunnerError as error:
         unjudged(error)
         return ()
@@ -39,6 +41,12 @@ def judged(settings: Settings, uses: Iterable[SecretUse]) -> tuple[Problem, ...]
 def unjudged(error: RunnerError) -> None:
     """Say that nobody could be asked, and why."""
     click.echo(f"runner: the secrets that are named were not checked: {error}", err=True)
+
+
+async def listed() -> Listing:
+    """What further sources have. Raises SettingsError where one cannot be opened."""
+    async with open_sources(None) as sources:
+        return await sources.listed()
 
 
 def _infos(settings: Settings) -> list[SecretInfo]:

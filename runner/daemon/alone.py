@@ -104,7 +104,7 @@ async def _opened(loaded: Loaded) -> AsyncIterator[Engine]:
         await stack.enter_async_context(open_keeper(confidential, store.vault_notes, clock, settings))
         types = known_types()
         strict = settings.dashboard.strict_hosts
-        uses = SecretUses(types, confidential.vault, confidential.seen, strict_hosts=strict)
+        uses = SecretUses(types, confidential, strict_hosts=strict)
         catalogs = await stack.enter_async_context(open_catalogs(settings, types, clock, uses))
         own = cast("Store", OwnRuns(store))
         opening = open_engine(settings, clock, confidential=confidential, store=own, catalogs=catalogs)

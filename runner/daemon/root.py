@@ -39,7 +39,7 @@ from runner.secrets.master_key import read_master_key, read_previous_key
 from runner.secrets.resolver import Resolver
 from runner.secrets.sealer import open_sealer
 from runner.secrets.seen import Sightings, open_seen, seen_path
-from runner.secrets.sources import open_sources
+from runner.secrets.sources import Sources, open_sources
 from runner.secrets.use_log import UseLog
 from runner.secrets.vault import Vault, open_vault
 from runner.settings import Settings
@@ -54,6 +54,7 @@ class Confidential(NamedTuple):
 
     redactor: Redactor
     vault: Vault | None
+    sources: Sources
     resolver: Resolver
     sealer: Sealer
     destinations: Destinations
@@ -117,7 +118,7 @@ async def open_confidential(
         sources = await stack.enter_async_context(open_sources(vault))
         uses = UseLog(vault, clock)
         resolver = Resolver(sources, environment, masking, seen, uses)
-        yield Confidential(redactor, vault, resolver, sealer, Destinations(vault, seen, uses), seen, uses)
+        yield Confidential(redactor, vault, sources, resolver, sealer, Destinations(vault, seen, uses), seen, uses)
 
 
 @asynccontextmanager

@@ -1,5 +1,5 @@
 """
-The secrets that workflows name, held against those that the vault has.
+The secrets that workflows name, held against those that the vault and further sources have.
 
     catalog, or one file ──► SecretUse ──known secrets──► what is wrong: missing, not for this workflow, an open host
     catalog, Sightings ──documents()──► what `runner secrets usage` shows
@@ -16,31 +16,34 @@ import anyio.to_thread
 
 from runner import log
 from runner.clock import Clock
+from runner.daemon.root import Confidential
 from runner.definitions.catalog import Catalog, Entry
 from runner.definitions.model import Workflow
-from runner.definitions.secret_uses import KnownSecret, SecretUse, secret_problems, secret_uses
+from runner.definitions.secret_uses import KnownSecrets, SecretUse, secret_problems, secret_uses
 from runner.errors import Problem, SecretError
 from runner.ports import ActionType
-from runner.secrets.seen import Sightings
+from runner.secrets.sources import Listing
 from runner.secrets.usage import known, usage
-from runner.secrets.vault import Vault
 
 EVERY: Final = 1.0
 """Seconds between two looks at whether the vault was changed."""
+
+EVERY_LISTING: Final = 60.0
+"""Seconds between two questions to further sources what they have."""
 
 _log = log.get("runner.secrets")
 
 
 class SecretUses:
-    """What is used where. `vault` is None where no master key is set; `strict_hosts` as [dashboard] has it."""
+    """What is used where. `strict_hosts` as [dashboard] has it."""
 
-    def __init__(
-        self, types: Mapping[str, ActionType], vault: Vault | None, seen: Sightings, *, strict_hosts: bool
-    ) -> None:
+    def __init__(self, types: Mapping[str, ActionType], confidential: Confidential, *, strict_hosts: bool) -> None:
         self._types = types
-        self._vault = vault
-        self._seen = seen
+        self._vault = confidential.vault
+        self._sources = confidential.sources
+        self._seen = confidential.seen
         self._strict = strict_hosts
+        self._silent: tuple[str, ...] = ()
         self._uses: dict[str, tuple[Entry, tuple[SecretUse, ...]]] = {}
 
     async def of_catalog(self, catalog: Catalog) -> tuple[Problem, ...]:
@@ -55,38 +58,49 @@ class SecretUses:
         """One for each secret that the catalog names, or that is there. Raises SecretError."""
         infos = [] if self._vault is None else await self._vault.list()
         uses = await anyio.to_thread.run_sync(self._of, catalog)
-        return [each.document() for each in usage(uses, infos, self._seen.of_all())]
+        return [each.document() for each in usage(uses, infos, self._seen.of_all(), await self._listed())]
 
     async def watch(self, changed: Callable[[], Awaitable[None]], clock: Clock) -> None:
-        """Call `changed` after each change of the vault, whichever process made it."""
-        vault = self._vault
-        if vault is None:
-            return
-        told = vault.generation
+        """Call `changed` after each change of the vault, whichever process made it, and of what sources list."""
+        generation, listing, listed_at = self._generation, await self._listed(), clock.monotonic()
         while True:
             await clock.sleep(EVERY)
-            try:
-                await vault.refresh()
-            except SecretError as error:
-                _log.error("the vault cannot be looked at", error=str(error))
-                continue
-            if vault.generation != told:
-                told = vault.generation
+            await self._refresh()
+            before = generation, listing
+            generation = self._generation
+            if clock.monotonic() - listed_at >= EVERY_LISTING:
+                listing, listed_at = await self._listed(), clock.monotonic()
+            if (generation, listing) != before:
                 await changed()
 
     async def _judged(self, uses: Callable[[], Iterable[SecretUse]]) -> tuple[Problem, ...]:
         there = await self._known()
         return await anyio.to_thread.run_sync(lambda: tuple(secret_problems(uses(), there, strict_hosts=self._strict)))
 
-    async def _known(self) -> Mapping[str, KnownSecret]:
+    async def _known(self) -> KnownSecrets:
         """As of now; where the vault cannot be looked at, as it was seen last."""
-        if self._vault is None:
-            return {}
+        await self._refresh()
+        infos = {} if self._vault is None else self._vault.content.infos
+        return known(infos.values(), await self._listed())
+
+    async def _refresh(self) -> None:
         try:
-            await self._vault.refresh()
+            if self._vault is not None:
+                await self._vault.refresh()
         except SecretError as error:
             _log.error("the vault cannot be looked at", error=str(error))
-        return known(self._vault.content.infos.values())
+
+    async def _listed(self) -> Listing:
+        """What further sources have; which of them cannot tell is said when it changes."""
+        listing = await self._sources.listed()
+        if listing.silent != self._silent:
+            self._silent = listing.silent
+            _log.info("secret sources that cannot list what they have", sources=list(listing.silent))
+        return listing
+
+    @property
+    def _generation(self) -> int:
+        return 0 if self._vault is None else self._vault.generation
 
     def _of(self, catalog: Catalog) -> Iterable[SecretUse]:
         """Every use; an entry that stayed the same is not read again."""

@@ -175,7 +175,7 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         control = listen_control(stack, settings.sqlite.path)
         ports = [listener.getsockname()[1] for listener in listeners]
         types = known_types()
-        uses = SecretUses(types, confidential.vault, confidential.seen, strict_hosts=settings.dashboard.strict_hosts)
+        uses = SecretUses(types, confidential, strict_hosts=settings.dashboard.strict_hosts)
         catalogs = await stack.enter_async_context(open_catalogs(settings, types, clock, uses))
         engine = await stack.enter_async_context(
             open_engine(settings, clock, confidential=confidential, store=store, catalogs=catalogs, ports=ports)

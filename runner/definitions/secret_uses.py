@@ -56,6 +56,13 @@ class KnownSecret(msgspec.Struct, frozen=True):
     workflows: tuple[str, ...] | None = None
 
 
+class KnownSecrets(msgspec.Struct, frozen=True):
+    """The secrets that there are, by name. Where that `is_whole` not, nobody knows whether one is missing."""
+
+    secrets: Mapping[str, KnownSecret] = {}
+    is_whole: bool = True
+
+
 class _Found(msgspec.Struct, frozen=True):
     """A reference to a secret at a key path."""
 
@@ -81,9 +88,7 @@ def secret_uses(workflow: Workflow, source: str, file: str, specs: Specs) -> tup
     return tuple(sorted(uses, key=lambda use: (use.line, use.column, use.secret)))
 
 
-def secret_problems(
-    uses: Iterable[SecretUse], known: Mapping[str, KnownSecret], *, strict_hosts: bool = False
-) -> Iterator[Problem]:
+def secret_problems(uses: Iterable[SecretUse], known: KnownSecrets, *, strict_hosts: bool = False) -> Iterator[Problem]:
     """
     What is wrong with them: a secret that is not there, that this workflow may not use, or that has no `allowed_hosts`
     in a request whose host comes from outside (an error with `strict_hosts`). Each secret of an action once.
@@ -91,16 +96,21 @@ def secret_problems(
     told: set[tuple[str, str, str]] = set()
     for use in uses:
         place = (use.workflow, use.action, use.secret)
-        problem = _problem(use, known.get(use.secret), strict_hosts=strict_hosts)
+        problem = _problem(use, known, strict_hosts=strict_hosts)
         if problem is not None and place not in told:
             told.add(place)
             yield problem
 
 
-def _problem(use: SecretUse, secret: KnownSecret | None, *, strict_hosts: bool) -> Problem | None:
+def _problem(use: SecretUse, known: KnownSecrets, *, strict_hosts: bool) -> Problem | None:
     name = use.secret
+    secret = known.secrets.get(name)
     if secret is None:
-        return _at(use, f"there is no secret {name}: set it with `runner secrets set {name}`")
+        return (
+            None
+            if not known.is_whole
+            else _at(use, f"there is no secret {name}: set it with `runner secrets set {name}`")
+        )
     if secret.workflows is not None and use.workflow not in secret.workflows:
         return _at(use, f"the secret {name} may not be used by this workflow (allowed_workflows)")
     if use.open_host and not secret.has_hosts:

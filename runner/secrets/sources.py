@@ -3,20 +3,26 @@ Where `$secret.NAME` comes from: the vault, and after it the sources of installe
 
     names ──► vault: those that it has, under their policies ──the rest──► each source in turn ──► none has it: missing
 
+    listed() ──► each source in turn ──► Listing: who has which names, and who cannot tell
+
 The entry-point group `runner.secret_sources` names callables; each opens a `FurtherSource` for the life of the daemon.
 The vault comes first, so that no package can take a name from it. What a source gives is masked like any other secret,
 and is kept nowhere. `runner.daemon` opens `open_sources`, the resolver asks it.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, NamedTuple, Protocol
+
+import anyio
 
 from runner.errors import ActionError, SecretError, SecretMissingError, SettingsError, VaultKeyError
 from runner.secrets.vault import Vault
 
 GROUP: Final = "runner.secret_sources"
+_PATIENCE: Final = 5.0
+"""Seconds that a source may take to list what it has."""
 
 _NO_VAULT: Final = "There is no secret store, since no master key is set: make one with `runner init`, or set it in "
 _WHERE: Final = "[dashboard] master_key or RUNNERD_DASHBOARD_MASTER_KEY."
@@ -31,6 +37,12 @@ class FurtherSource(Protocol):
         may keep. Raises TemporaryError where trying again may help, SecretError otherwise; no message holds a value.
         """
 
+    async def names(self) -> Collection[str] | None:
+        """
+        The names of all that it has, for telling what is missing and what nobody uses; None where it cannot list.
+        Called at the start, at each reload, and now and then; one that takes over 5 s counts as None.
+        """
+
 
 Open = Callable[[], AbstractAsyncContextManager[FurtherSource]]
 
@@ -40,6 +52,13 @@ class Named(NamedTuple):
 
     name: str
     source: FurtherSource
+
+
+class Listing(NamedTuple):
+    """Which source beside the vault has a secret, by the secret's name; `silent` are those that could not tell."""
+
+    names: Mapping[str, str] = {}
+    silent: tuple[str, ...] = ()
 
 
 class Sources:
@@ -71,6 +90,18 @@ class Sources:
             )
         return found
 
+    async def listed(self) -> Listing:
+        """What the sources beside the vault have; the first that has a name is the one that is asked for it."""
+        owners: dict[str, str] = {}
+        silent = []
+        for each in self._further:
+            names = await _names(each.source)
+            if names is None:
+                silent.append(each.name)
+            for name in names or ():
+                owners.setdefault(name, each.name)
+        return Listing(owners, tuple(silent))
+
     async def _of_vault(self, names: frozenset[str], workflow: str) -> Mapping[str, str]:
         if self._vault is None:
             raise VaultKeyError(_NO_VAULT + _WHERE, name=min(names))
@@ -99,6 +130,17 @@ async def _opened(entry: EntryPoint, stack: AsyncExitStack) -> FurtherSource:
     except Exception as error:
         raise SettingsError(f"{whose} cannot be opened ({type(error).__name__}); expected {entry.value}") from error
     return source
+
+
+async def _names(source: FurtherSource) -> list[str] | None:
+    """What it lists; None where it cannot, whatever stands in the way."""
+    with anyio.move_on_after(_PATIENCE):
+        try:
+            listed: Any = await source.names()
+            return None if listed is None else [name for name in listed if isinstance(name, str)]
+        except Exception:  # noqa: BLE001  a package's own errors; finding says more where it fails too
+            return None
+    return None
 
 
 async def _asked(each: Named, names: frozenset[str], workflow: str) -> Mapping[str, str]:

@@ -78,7 +78,7 @@ async def engine(folder: Path) -> AsyncIterator[Engine]:
     async with AsyncExitStack() as stack:
         confidential = await stack.enter_async_context(open_confidential(settings, {}, clock, level="error"))
         store = await stack.enter_async_context(open_runs(settings, clock))
-        uses = SecretUses(known_types(), confidential.vault, confidential.seen, strict_hosts=False)
+        uses = SecretUses(known_types(), confidential, strict_hosts=False)
         catalogs = await stack.enter_async_context(open_catalogs(settings, known_types(), clock, uses))
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)

@@ -14,6 +14,7 @@ import msgspec
 from runner.cli.asking import ask
 from runner.cli.elsewhere import elsewhere_options
 from runner.cli.folder import read_folder
+from runner.cli.judging import listed
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import json_lines, table, when
 from runner.cli.secrets.opening import with_vault
@@ -21,6 +22,7 @@ from runner.errors import SecretMissingError
 from runner.executors import action_types
 from runner.secrets.content import SecretInfo
 from runner.secrets.seen import read_seen, seen_path
+from runner.secrets.sources import Listing
 from runner.secrets.usage import SecretUsage, usage, uses_of
 from runner.secrets.vault import Vault
 from runner.settings import Settings
@@ -38,7 +40,8 @@ def usage_command(*, name: str | None, config: Path | None, as_json: bool) -> No
     """
     Show which workflows and actions name which secret, when it was resolved last and for which hosts.
 
-    A secret that is named and not there is missing; one that is there and not named is unused.
+    A secret that is named and not there is missing; one that is there and not named is unused; one that is unlisted may
+    be with a further source that cannot list what it has.
     """
     settings = load_settings(config).settings
     lines = ask(settings, "/secrets/usage", lambda: [each.document() for each in usage_of_files(settings)])
@@ -54,18 +57,19 @@ def usage_command(*, name: str | None, config: Path | None, as_json: bool) -> No
     elif not documents:
         click.echo("no secrets yet, and no workflow names one")
     else:
-        for line in table([_row(each) for each in documents], ("NAME", "STATE", "LAST USED", "BY", "FOR")):
+        for line in table([_row(each) for each in documents], ("NAME", "STATE", "IN", "LAST USED", "BY", "FOR")):
             click.echo(line)
 
 
 def usage_of_files(settings: Settings) -> list[SecretUsage]:
     """From the workflows folder, the vault and what the last daemon kept. Raises RunnerError."""
 
-    async def work(vault: Vault) -> list[SecretInfo]:
-        return await vault.list()
+    async def work(vault: Vault) -> tuple[list[SecretInfo], Listing]:
+        return await vault.list(), await listed()
 
-    infos = with_vault(settings, work)
-    return usage(uses_of(read_folder(settings), action_types()), infos, read_seen(seen_path(settings.sqlite.path)))
+    infos, listing = with_vault(settings, work)
+    uses = uses_of(read_folder(settings), action_types())
+    return usage(uses, infos, read_seen(seen_path(settings.sqlite.path)), listing)
 
 
 def _row(document: Mapping[str, Any]) -> tuple[str, ...]:
@@ -74,6 +78,7 @@ def _row(document: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         document["name"],
         document["state"],
+        document["source"] or "-",
         when(last) if last else "never",
         _some(list(users)),
         _some(list(document["hosts"])[::-1]),

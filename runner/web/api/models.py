@@ -132,10 +132,14 @@ class VersionList(Answer, frozen=True):
 
 
 class UsageItem(Answer, frozen=True):
-    """Who uses a secret, when it was resolved last, and when it was sent to which origin."""
+    """
+    Who uses a secret, when it was resolved last, and when it was sent to which origin. `source` is `vault` or a further
+    source; `unlisted`: a source that cannot list may have it.
+    """
 
     name: str
-    state: Literal["used", "unused", "missing"]
+    state: Literal["used", "unused", "missing", "unlisted"]
+    source: str | None
     uses: list[dict[str, Any]]
     last_resolved: str | None
     hosts: dict[str, str]

@@ -62,7 +62,7 @@ class SecretPages:
             return self._frame.page(request, "no_vault.html", title="Secrets")
         now = self._services.clock.wall()
         known = {info.name: secret_document(info, now) for info in await vault.list()}
-        usage = [each for each in await self._services.usage() if each["state"] == "missing" or each["name"] in known]
+        usage = [each for each in await self._services.usage() if each["uses"] or each["name"] in known]
         rows = [{**known.get(each["name"], {}), **each} for each in usage]
         for row in rows:
             row["users"] = _users(row["uses"])

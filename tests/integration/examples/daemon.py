@@ -141,7 +141,7 @@ async def open_daemon(
         no_more, changes = anyio.create_memory_object_stream[Catalog]()
         no_more.close()
         stack.enter_context(changes)
-        uses = SecretUses(known_types(), confidential.vault, confidential.seen, strict_hosts=False)
+        uses = SecretUses(known_types(), confidential, strict_hosts=False)
         catalogs = Catalogs(changes, known_types(), kept_path(settings), uses)
         await catalogs.swap(catalog)
         engine = await stack.enter_async_context(

@@ -5,7 +5,7 @@ import textwrap
 import pytest
 
 from runner.definitions.load import load_text
-from runner.definitions.secret_uses import KnownSecret, SecretUse, secret_problems, secret_uses
+from runner.definitions.secret_uses import KnownSecret, KnownSecrets, SecretUse, secret_problems, secret_uses
 from runner.executors import action_types
 
 FREE, BOUND = KnownSecret(has_hosts=False), KnownSecret(has_hosts=True)
@@ -84,7 +84,7 @@ class TestProblems:
               - {id: a, type: set, config: ["$secret.GONE", "$secret.GONE", "$secret.HERE"]}
               - {id: b, type: set, config: $secret.GONE}
             """)
-        problems = list(secret_problems(found, {"HERE": FREE}))
+        problems = list(secret_problems(found, KnownSecrets({"HERE": FREE})))
 
         assert [(problem.line, problem.severity) for problem in problems] == [(2, "warning"), (3, "warning")]
         assert "there is no secret GONE: set it with `runner secrets set GONE`" in problems[0].message
@@ -93,8 +93,10 @@ class TestProblems:
         """By the name of the workflow."""
         found = uses("actions: [{id: a, type: set, config: $secret.KEY}]")
 
-        assert list(secret_problems(found, {"KEY": KnownSecret(has_hosts=True, workflows=("flow",))})) == []
-        (problem,) = secret_problems(found, {"KEY": KnownSecret(has_hosts=True, workflows=("other",))})
+        assert (
+            list(secret_problems(found, KnownSecrets({"KEY": KnownSecret(has_hosts=True, workflows=("flow",))}))) == []
+        )
+        (problem,) = secret_problems(found, KnownSecrets({"KEY": KnownSecret(has_hosts=True, workflows=("other",))}))
         assert "may not be used by this workflow (allowed_workflows)" in problem.message
 
     @pytest.mark.parametrize(
@@ -115,7 +117,9 @@ class TestProblems:
         """A warning, an error where it is strict, nothing where the secret is bound."""
         found = uses(request(url))
 
-        assert [problem.severity for problem in secret_problems(found, {"KEY": FREE})] == ["warning"] * is_open
-        strict = secret_problems(found, {"KEY": FREE}, strict_hosts=True)
+        assert [problem.severity for problem in secret_problems(found, KnownSecrets({"KEY": FREE}))] == [
+            "warning"
+        ] * is_open
+        strict = secret_problems(found, KnownSecrets({"KEY": FREE}), strict_hosts=True)
         assert [problem.severity for problem in strict] == ["error"] * is_open
-        assert list(secret_problems(found, {"KEY": BOUND}, strict_hosts=True)) == []
+        assert list(secret_problems(found, KnownSecrets({"KEY": BOUND}), strict_hosts=True)) == []
