@@ -12,10 +12,12 @@ the folders that the daemon's settings allow. Nothing is taken from PGSSLMODE, `
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any, Final
 
 import anyio
+import idna
 
 from runner.errors import PermanentError, TemporaryError
 from runner.executors.addresses import refused_address, refused_host, refused_port
@@ -51,7 +53,7 @@ async def addresses_of(host: Host, target: Target, limits: ExecutorLimits) -> li
                 f"{target.name}: a Unix socket is on this machine, which the settings forbid", kind="refused"
             )
         return [host.name]
-    refused = refused_host(host.name.lower(), limits)
+    refused = refused_host(_ascii(host.name), limits)
     try:
         found = [] if refused else await anyio.getaddrinfo(host.name, host.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
@@ -62,6 +64,13 @@ async def addresses_of(host: Host, target: Target, limits: ExecutorLimits) -> li
     if refused:
         raise PermanentError(f"{target.name}: the host of the connection string is {refused}", kind="refused")
     return addresses
+
+
+def _ascii(name: str) -> str:
+    """A host's name as it is looked up; one that has no such form leads nowhere."""
+    with suppress(idna.IDNAError):
+        return idna.encode(name, uts46=True).decode("ascii") if not name.isascii() else name.lower()
+    return name
 
 
 def connect_timeout(target: Target) -> float:
