@@ -120,16 +120,24 @@ class Accounts:
             raise _no_setup()
         await anyio.to_thread.run_sync(lambda: self.setup_path.unlink(missing_ok=True))
 
-    async def change_password(self, old: str, new: str, address: str) -> None:
-        """Another password; every session ends. Raises AccessError (`delayed`, `busy`, `wrong`, `password`)."""
+    async def change_password(self, old: str, new: str, address: str) -> str:
+        """
+        Another password; every session ends, and a new one begins for whoever changed it: its text.
+
+        Raises AccessError (`delayed`, `busy`, `wrong`, `password`).
+        """
         text = passwords.check(new)
         await self._check_password(old, address)
         async with self._one_at_a_time():
             phc = await anyio.to_thread.run_sync(passwords.hashed, text, self._memory_kib)
         await self._note(AuditEntry("password", "", ADMIN, {"address": address}))
+        session, now = new_session(), self._clock.wall()
         await self._rows.change_together(
-            ("put_password", {"hash": phc, "at": self._clock.wall()}), ("end_sessions", {})
+            ("put_password", {"hash": phc, "at": now}),
+            ("end_sessions", {}),
+            ("add_session", {"digest": digest(session), "now": now}),
         )
+        return session
 
     # --------------------------------------------------------------------------------------------------- sessions
 

@@ -48,6 +48,15 @@ def caller_of(request: Request) -> Caller | None:
     return found
 
 
+def admin_of(request: Request) -> Caller:
+    """Who asks for what is an administrator's. Raises HTTPException 403, where it is somebody else."""
+    caller = caller_of(request)
+    if caller is None:
+        raise HTTPException(403, "this is for whoever has signed in")
+    caller.require("admin")
+    return caller
+
+
 def address_of(request: Request) -> str:
     """The client's address, as the door found it."""
     found: str = request.state.address

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from runner.errors import AccessError, RunnerError
 from runner.web.addresses import Addresses
 from runner.web.api.table import routes as api_routes
-from runner.web.dashboard import live, reference, run_list, secrets, sign_in, workflows
+from runner.web.dashboard import audit, live, reference, run_list, secrets, settings, sign_in, tokens, workflows
 from runner.web.dashboard.frame import Frame
 from runner.web.door import Door, access_problem, is_page
 from runner.web.health import health_app
@@ -27,7 +27,17 @@ from runner.web.metrics import metrics_route
 from runner.web.problems import PROBLEM_HANDLERS, error_problem
 from runner.web.services import Services
 
-PAGES: Final = (sign_in.routes, workflows.routes, live.routes, run_list.routes, secrets.routes, reference.routes)
+PAGES: Final = (
+    sign_in.routes,
+    workflows.routes,
+    live.routes,
+    run_list.routes,
+    secrets.routes,
+    tokens.routes,
+    audit.routes,
+    settings.routes,
+    reference.routes,
+)
 """The pages, one function each."""
 
 

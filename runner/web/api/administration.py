@@ -18,12 +18,12 @@ from starlette.responses import Response
 from runner import __version__
 from runner.accounts.credentials import Scope
 from runner.accounts.documents import token_document
-from runner.errors import UsageError, VaultKeyError
+from runner.errors import UsageError
 from runner.secrets.audit import read_mark
 from runner.secrets.documents import audit_document
-from runner.secrets.vault import Vault
 from runner.web.api import models
 from runner.web.api.endpoints import Asked, Endpoint, Page, cursor, json_answer, read_cursor
+from runner.web.audit import Wanted, audited, page_of
 from runner.web.services import Services
 
 _LONGEST_NUMBER: Final = 18
@@ -35,6 +35,8 @@ class AuditQuery(Page, frozen=True, forbid_unknown_fields=True):
     action: Annotated[str, Meta(max_length=50, description="What was done, as `set` or `login`.")] = ""
     subject: Annotated[str, Meta(max_length=200, description="To what: a secret's or a token's name.")] = ""
     actor: Annotated[str, Meta(max_length=500, description="By whom.")] = ""
+    since: Annotated[datetime, Meta(tz=True, description="Not before.")] | None = None
+    until: Annotated[datetime, Meta(tz=True, description="Before.")] | None = None
 
 
 class VerifyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,16 +57,21 @@ async def _audit(services: Services, asked: Asked) -> Response:
     query, before = asked.query, read_cursor(asked.query.cursor)
     if before and not (before.isdecimal() and len(before) <= _LONGEST_NUMBER):
         raise HTTPException(422, "cursor: expected the `next` of the page before")
-    wanted = {"action": query.action, "subject": query.subject, "actor": query.actor}
-    rows = [
-        row
-        for row in reversed(await _vault(services).audit_log())
-        if (not before or row.sequence < int(before))
-        and all(not text or getattr(row, name) == text for name, text in wanted.items())
-    ]
-    shown = rows[: query.limit]
-    following = cursor(str(shown[-1].sequence)) if len(rows) > len(shown) else None
-    return json_answer({"items": [audit_document(row) for row in shown], "next": following})
+    wanted = Wanted(
+        query.action,
+        query.subject,
+        query.actor,
+        query.since.timestamp() if query.since else None,
+        query.until.timestamp() if query.until else None,
+        int(before) if before else None,
+    )
+    shown, following = await page_of(audited(services.vault), wanted, query.limit)
+    return json_answer(
+        {
+            "items": [audit_document(row) for row in shown],
+            "next": None if following is None else cursor(str(following)),
+        }
+    )
 
 
 async def _verify(services: Services, asked: Asked) -> Response:
@@ -72,7 +79,7 @@ async def _verify(services: Services, asked: Asked) -> Response:
         mark = read_mark(asked.query.head) if asked.query.head else None
     except UsageError as error:
         raise HTTPException(422, f"head: {error}") from None
-    report = await _vault(services).check_audit(mark=mark)
+    report = await audited(services.vault).check_audit(mark=mark)
     findings = [{"sequence": each.sequence, "message": each.message} for each in report.findings]
     return json_answer({"whole": not findings, "rows": report.rows, "head": str(report.head), "findings": findings})
 
@@ -103,12 +110,6 @@ async def _health(services: Services, _: Asked) -> Response:
     reasons = list(services.reasons())
     status = "unready" if reasons else "ready"
     return json_answer({"status": status, "version": __version__, "reasons": reasons}, 503 if reasons else 200)
-
-
-def _vault(services: Services) -> Vault:
-    if services.vault is None:
-        raise VaultKeyError("there is no audit log without a vault: set [dashboard] master_key and start again")
-    return services.vault
 
 
 _ADMIN: Final[dict[str, Any]] = {"scope": "admin"}

@@ -27,7 +27,13 @@ from runner.web.door import FORM_FIELD
 _TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _FOREVER: Final = "public, max-age=31536000, immutable"
 
-PLACES: Final = (("/", "Workflows"), ("/runs", "Runs"), ("/settings/secrets", "Secrets"), ("/api", "API"))
+PLACES: Final = (
+    ("/", "Workflows"),
+    ("/runs", "Runs"),
+    ("/settings/secrets", "Secrets"),
+    ("/settings", "Settings"),
+    ("/api", "API"),
+)
 """What the navigation leads to: path and word."""
 
 
@@ -68,6 +74,7 @@ class Frame:
             self._templates.get_template(template).render(
                 caller=caller,
                 path=request.url.path,
+                here=_here(request.url.path),
                 form_field=Markup('<input type="hidden" name="{}" value="{}">').format(FORM_FIELD, token),
                 **values,
             ),
@@ -148,3 +155,9 @@ def _assets() -> list[Asset]:
 def _plain(name: str) -> str:
     stem, _, kind = name.rpartition(".")
     return f"{stem.rpartition('.')[0]}.{kind}"
+
+
+def _here(path: str) -> str:
+    """The place of the navigation that a page belongs to: the one that says most of its address."""
+    fitting = [place for place, _ in PLACES if path == place or (place != "/" and path.startswith(place + "/"))]
+    return max(fitting, key=len, default="")

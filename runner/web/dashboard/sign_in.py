@@ -38,9 +38,9 @@ def routes(services: Services, frame: Frame) -> list[Route]:
         try:
             session = await accounts.sign_in(form.get("password", ""), address_of(request))
         except AccessError as error:
-            return _again(frame, request, "login.html", error, **_login(target))
+            return again(frame, request, "login.html", error, **_login(target))
         answer = to(target)
-        _give_cookie(request, answer, session)
+        give_cookie(request, answer, session)
         return answer
 
     async def logout(request: Request) -> Response:
@@ -62,11 +62,11 @@ def routes(services: Services, frame: Frame) -> list[Route]:
         form = parse_form(await request.body())
         if form.get("password") != form.get("again"):
             error = AccessError("The two passwords are not the same.", reason="password")
-            return _again(frame, request, "setup.html", error, **values)
+            return again(frame, request, "setup.html", error, **values)
         try:
             await accounts.set_up(form.get("token", ""), form.get("password", ""), address_of(request))
         except AccessError as error:
-            return _again(frame, request, "setup.html", error, **values)
+            return again(frame, request, "setup.html", error, **values)
         return to("/login")
 
     return [
@@ -80,7 +80,7 @@ def _login(target: str) -> dict[str, Any]:
     return {"title": "Sign in", "target": target}
 
 
-def _again(frame: Frame, request: Request, template: str, error: AccessError, **values: Any) -> Response:
+def again(frame: Frame, request: Request, template: str, error: AccessError, **values: Any) -> Response:
     """The same form with what was wrong; nothing that was sent is in it. Raises AccessError (`file`)."""
     if error.reason == "file":
         raise error
@@ -98,7 +98,8 @@ def _target(wanted: str) -> str:
     return wanted if is_path and wanted.isascii() and wanted.isprintable() and "\\" not in wanted else "/"
 
 
-def _give_cookie(request: Request, answer: Response, session: str) -> None:
+def give_cookie(request: Request, answer: Response, session: str) -> None:
+    """Have the browser keep the session, out of reach of scripts and of other sites."""
     is_https = request.state.is_https
     answer.set_cookie(
         cookie_name(is_https=is_https), session, path="/", secure=is_https, httponly=True, samesite="strict"
