@@ -9,18 +9,14 @@ The composition root opens it; nothing above `runner.ports` knows which store it
 appended before it, as long as the disk takes it; but `last` tells of ends that are on disk (who awaited one sees it).
 """
 
-import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
 
-import aiosqlite
 import anyio
 
 from runner.clock import Clock, SystemClock
 from runner.definitions.model import Workflow
-from runner.errors import StoreError
 from runner.events import Ended
 from runner.ports import (
     Admission,
@@ -37,36 +33,23 @@ from runner.ports import (
     Sizes,
     Swept,
 )
-from runner.store import files
+from runner.store import connections, files
 from runner.store.admissions import Admissions
 from runner.store.appends import Appends
 from runner.store.batch import Apart, Batch
+from runner.store.connections import Opened
 from runner.store.firings import FiringRows
 from runner.store.lanes import Lanes
 from runner.store.lookups import Lookups
-from runner.store.migrate import migrate
 from runner.store.overviews import SqliteOverviews
 from runner.store.pending import Pending
 from runner.store.reads import Reads
 from runner.store.retention import Retention
 from runner.store.sqlite_firings import SqliteFirings
 from runner.store.starts import SqliteStarts
-from runner.store.statements import load, migrations, split
 from runner.store.vault_notes import SqliteVaultNotes
 from runner.store.writer import Writer
 from runner.tally import Commits
-
-BUSY_SECONDS: Final = 5.0
-"""How long a connection waits for a lock, say of somebody who looks into the file with another program."""
-
-
-class Opened(NamedTuple):
-    """A file that is open: its writer's connection, and what it says of itself."""
-
-    path: Path
-    connection: sqlite3.Connection
-    boot: int
-    restored_at: float | None
 
 
 class SqliteStore:
@@ -244,14 +227,14 @@ async def open_store(
     path = Path(path)
     await anyio.to_thread.run_sync(lambda: files.folder(path, allow_network=allow_network))
     with files.lock(path):
-        opened = await anyio.to_thread.run_sync(_open, path)
+        opened = await anyio.to_thread.run_sync(connections.open_file, path)
         lanes = Lanes()
         fired = FiringRows()
         appends = Appends(lanes, fired)
         admissions = Admissions(appends, lanes)
         async with (
-            _writing(Writer(opened.connection, Batch(appends, admissions))) as writer,
-            _reading(path) as (lookups, in_thread),
+            connections.writing(Writer(opened.connection, Batch(appends, admissions))) as writer,
+            connections.reading(path) as (lookups, in_thread),
         ):
             clock = clock or SystemClock()
             firings = SqliteFirings(fired, writer, in_thread, clock)
@@ -260,45 +243,3 @@ async def open_store(
             yield SqliteStore(
                 opened, writer, lookups, reads, admissions=admissions, firings=firings, overviews=overviews, clock=clock
             )
-
-
-def _open(path: Path) -> Opened:
-    """The writer's connection, on a file of the current format, under the boot number of this opening."""
-    files.private(path)
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    try:
-        sql = load("opening")
-        migrate(connection, path, migrations())
-        for pragma in split(sql["writer"]):
-            connection.execute(pragma)
-        boot, restored_at = connection.execute(sql["boot"]).fetchall()[0]
-    except BaseException as error:
-        connection.close()
-        if isinstance(error, sqlite3.Error):
-            raise StoreError(f"{path}: the store cannot be opened: {error}") from error
-        raise
-    return Opened(path, connection, boot, restored_at)
-
-
-@asynccontextmanager
-async def _writing(writer: Writer) -> AsyncIterator[Writer]:
-    writer.start()
-    try:
-        yield writer
-    finally:
-        await writer.close()
-
-
-@asynccontextmanager
-async def _reading(path: Path) -> AsyncIterator[tuple[Lookups, aiosqlite.Connection]]:
-    """Two connections that only read: one for the loop, one in a thread of aiosqlite's."""
-    reader = load("opening")["reader"]
-    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as on_loop:
-        on_loop.execute(reader)
-        in_thread = await aiosqlite.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-        try:
-            await in_thread.execute_fetchall(reader)
-            yield Lookups(on_loop), in_thread
-        finally:
-            with anyio.CancelScope(shield=True):
-                await in_thread.close()
