@@ -44,6 +44,7 @@ from runner.secrets.hardening import harden
 from runner.secrets.seen import keep_flushed, seen_path
 from runner.secrets.vault import Vault
 from runner.settings import Loaded, Settings
+from runner.store.sqlite import SqliteStore
 from runner.triggers.open import open_triggers
 from runner.triggers.shown import with_firings
 from runner.web.asgi import raise_file_limit, serve
@@ -165,23 +166,22 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
     """The daemon; inside the block it is ready. Raises RunnerError with one sentence where it cannot start."""
     settings, clock = loaded.settings, system_clock()
     async with AsyncExitStack() as stack:
-        confidential = await stack.enter_async_context(
-            open_confidential(settings, os.environ, clock, level=settings.log.level)
-        )
+        enter = stack.enter_async_context
+        confidential = await enter(open_confidential(settings, os.environ, clock, level=settings.log.level))
         await tell_at_start(loaded, os.environ, clock, confidential.vault)
-        store = await stack.enter_async_context(open_runs(settings, clock))
-        keeper = await stack.enter_async_context(open_keeper(confidential, store.vault_notes, clock, settings))
+        store = await enter(open_runs(settings, clock))
+        keeper = await enter(open_keeper(confidential, store.vault_notes, clock, settings))
         listeners = listen(stack, settings, dashboard=dashboard)
         control = listen_control(stack, settings.sqlite.path)
         ports = [listener.getsockname()[1] for listener in listeners]
         types = known_types()
         uses = SecretUses(types, confidential, strict_hosts=settings.dashboard.strict_hosts)
-        catalogs = await stack.enter_async_context(open_catalogs(settings, types, clock, uses))
-        engine = await stack.enter_async_context(
+        catalogs = await enter(open_catalogs(settings, types, clock, uses))
+        engine = await enter(
             open_engine(settings, clock, confidential=confidential, store=store, catalogs=catalogs, ports=ports)
         )
         service = Service(settings, store, engine, catalogs=catalogs, vault=confidential.vault, ports=ports)
-        triggers = await stack.enter_async_context(
+        triggers = await enter(
             open_triggers(trigger_services(settings, clock, confidential, store, engine), catalogs.current)
         )
         catalogs.follow(triggers.swap)
@@ -198,7 +198,7 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
             *inbox_routes(engine.dispatcher.answers),
         ]
         commands = control_app(engine.running, store, documents, service.reasons, more)
-        await stack.enter_async_context(serve(commands, control))
+        await enter(serve(commands, control))
         apps: list[ASGIApp] = [triggers.app(health_app(service.reasons))]
         if dashboard:
             pages = open_pages(
@@ -214,16 +214,21 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
                 usage=lambda: uses.documents(catalogs.current),
                 reasons=service.reasons,
             )
-            service.pages = await stack.enter_async_context(pages)
+            service.pages = await enter(pages)
             apps.append(portal(service.pages))
         await _serve(stack, settings, apps, listeners)
         catalogs.tell()
-        if await store.live(after="", most=1):
-            await confidential.resolver.know_all()
-        recovered = await engine.dispatcher.recover(store.starts)
+        recovered = await _recover(store, engine, confidential)
         (await _start_watching(stack, settings, clock, service, confidential, uses)).start_soon(keeper.watch)
         _say_ready(service, recovered=recovered)
         yield service
+
+
+async def _recover(store: SqliteStore, engine: Engine, confidential: Confidential) -> int:
+    """Take up what an earlier process left; how many runs it were. What they may print is masked from then on."""
+    if await store.live(after="", most=1):
+        await confidential.resolver.know_all()
+    return await engine.dispatcher.recover(store.starts)
 
 
 async def _serve(
