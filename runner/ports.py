@@ -100,8 +100,8 @@ class Journal(Protocol):
     def append(self, append: Append) -> Durable:
         """Hand over and return at once; the promise is kept when it is on disk, or fails with a `StoreError`."""
 
-    async def read(self, run: str) -> Sequence[JournalRow]:
-        """The run's whole journal in order."""
+    async def read(self, run: str, *, after: int = 0, most: int | None = None) -> Sequence[JournalRow]:
+        """The run's journal in order, behind the append numbered `after`, at most so many appends of it."""
 
     async def end(self, run: str) -> Ended | None:
         """How the run ended; None where it has not. Raises StoreError."""

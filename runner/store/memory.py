@@ -128,9 +128,9 @@ class MemoryStore:
             self._refused.add(append.run)
             raise
 
-    async def read(self, run: str) -> Sequence[JournalRow]:
-        """The run's whole journal in order."""
-        return self._journal(run)
+    async def read(self, run: str, *, after: int = 0, most: int | None = None) -> Sequence[JournalRow]:
+        """The run's journal in order, or a part of it."""
+        return [row for row in self._journal(run) if row.seq > after][:most]
 
     def _journal(self, run: str) -> list[JournalRow]:
         appends = sorted(self.tables.journal.get(run, {}).items())

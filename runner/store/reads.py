@@ -41,9 +41,10 @@ class Reads:
             rows = await self._all(self._sql["run_by_prefix"].replace("{row}", self._sql["row"]), (run, after))
         return run_row(rows[0]) if len(rows) == 1 else None
 
-    async def read(self, run: str) -> Sequence[JournalRow]:
-        """The run's whole journal in order. Raises StoreFormatError."""
-        return [journal_row(run, *row) for row in await self._all(self._sql["journal"], (run,))]
+    async def read(self, run: str, after: int = 0, most: int | None = None) -> Sequence[JournalRow]:
+        """The run's journal in order, or a part of it. Raises StoreFormatError."""
+        values = (run, after, -1 if most is None else most)
+        return [journal_row(run, *row) for row in await self._all(self._sql["journal"], values)]
 
     async def blob(self, run: str, number: int) -> bytes:
         """A value that was too big for its row. Raises StoreError."""

@@ -116,10 +116,10 @@ class SqliteStore:
         claimed: Sequence[Claimed] = await self._writer.call(lambda db: self._admissions.claim(db, boot, most, now))
         return claimed
 
-    async def read(self, run: str) -> Sequence[JournalRow]:
+    async def read(self, run: str, *, after: int = 0, most: int | None = None) -> Sequence[JournalRow]:
         """The run's whole journal in order. Raises StoreFormatError where it cannot be read."""
         await self._writer.written()
-        return await self._reads.read(run)
+        return await self._reads.read(run, after, most)
 
     async def last_seq(self, run: str) -> int:
         """The number of the run's last append."""

@@ -39,6 +39,9 @@ class Records(Protocol):
 class SearchableRecords(Records, Protocol):
     """The same of a store that a daemon runs on: what a search through all runs needs besides."""
 
+    async def read(self, run: str, *, after: int = 0, most: int | None = None) -> Sequence[JournalRow]:
+        """A part of a journal."""
+
     async def horizon(self, before: str | None, runs: int) -> str | None:
         """The run so many older."""
 

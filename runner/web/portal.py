@@ -19,7 +19,18 @@ from starlette.types import ASGIApp
 from runner.errors import AccessError, RunnerError
 from runner.web.addresses import Addresses
 from runner.web.api.table import routes as api_routes
-from runner.web.dashboard import audit, live, reference, run_list, secrets, settings, sign_in, tokens, workflows
+from runner.web.dashboard import (
+    audit,
+    live,
+    reference,
+    run_list,
+    run_page,
+    secrets,
+    settings,
+    sign_in,
+    tokens,
+    workflows,
+)
 from runner.web.dashboard.frame import Frame
 from runner.web.door import Door, access_problem, is_page
 from runner.web.health import health_app
@@ -32,6 +43,7 @@ PAGES: Final = (
     workflows.routes,
     live.routes,
     run_list.routes,
+    run_page.routes,
     secrets.routes,
     tokens.routes,
     audit.routes,

@@ -140,6 +140,10 @@ class Running:
             async for line in self._told(watch, row.id):
                 yield line
 
+    def hand_over(self, run: str) -> None:
+        """Hand what is known of the run so far to its journal, before somebody looks at it."""
+        self._dispatcher.hand_over(run)
+
     async def cancel(self, run: str, by: str) -> dict[str, Any]:
         """Ask a run to end. Raises RefusedError, StoreError."""
         return {"run": await self._dispatcher.cancel_durably(run, by), "cancelling": True}

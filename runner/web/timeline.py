@@ -9,6 +9,7 @@ and no executor, so that a run of any revision can be shown; what never began is
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -147,10 +148,13 @@ class Timeline:
             counts["skipped" if line.ended_at is not None else "pending"] += line.items - counts.total()
         return counts
 
-    def all_lines(self) -> list[Line]:
-        """The lines so far, each below the one around it, then the file's own actions that have not begun."""
-        order = {place: number for number, place in enumerate(self.lines)}
-        begun = sorted(self.lines.values(), key=lambda line: [order.get(place, -1) for place in _around(line.place)])
+    def all_lines(self, *, items: bool = True) -> list[Line]:
+        """
+        The lines so far, each below the one around it, then the file's own actions that have not begun.
+
+        Without `items` those of a `for_each` and what is inside of them are left out.
+        """
+        begun = self.in_order(line for line in self.lines.values() if items or not line.is_item)
         if self._workflow is None:
             return begun
         body = self._workflow.body
@@ -159,9 +163,14 @@ class Timeline:
         state: ActionState = "skipped" if self.ended else "pending"
         missing = [Line(action.id, action.type, state) for action in named if action.id not in self.lines]
         types = {action.id: action.type for action in (*body.actions, *body.on_failure, *body.finally_)}
-        for line in self.lines.values():
+        for line in begun:
             line.type = line.type or types.get(line.place, "")
         return [*begun, *missing]
+
+    def in_order(self, lines: Iterable[Line]) -> list[Line]:
+        """These lines in the order in which they began, each below the one around it."""
+        order = {place: number for number, place in enumerate(self.lines)}
+        return sorted(lines, key=lambda line: [order.get(place, -1) for place in _around(line.place)])
 
     def _line(self, place: str, at: float) -> Line:
         line = self.lines.get(place)

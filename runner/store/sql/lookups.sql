@@ -78,8 +78,8 @@ select {row} from runs where id = ? and id not in (select run from swept);
 select {row} from runs where id >= ? and id < ? and id not in (select run from swept) limit 2;
 
 -- name: journal
--- A run's appends in order.
-select seq, boot, at, events from journal where run = ? order by seq;
+-- A run's appends in order, those behind one of them.
+select seq, boot, at, events from journal where run = ? and seq > ? order by seq limit ?;
 
 -- name: journal_backwards
 -- A run's appends, the latest first.

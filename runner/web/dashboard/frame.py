@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from runner import __version__
+from runner.clock import iso
 from runner.web.caller import caller_of
 from runner.web.door import FORM_FIELD
 
@@ -59,7 +60,7 @@ class Frame:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters |= {"when": when, "span": span, "lasted": lasted}
+        self._templates.filters |= {"when": when, "span": span, "lasted": lasted, "iso": iso}
         self._templates.globals = {"asset": self.asset, "version": __version__, "places": PLACES}
 
     def asset(self, name: str) -> str:

@@ -134,14 +134,14 @@ def _row(row: RunRow, queued: Queued | None, now: float) -> dict[str, Any]:
 
 def _tabs(filters: Filters, counts: Mapping[str, int]) -> list[dict[str, Any]]:
     """All, then each state with how many runs of all workflows there are."""
-    states = [state for state in STATES if state in counts]
+    states = [state for state in STATES if state in counts or state in filters.state]
     return [
         {"word": "all", "query": filters.query(state=()), "count": sum(counts.values()), "current": not filters.state},
         *(
             {
                 "word": state,
                 "query": filters.query(state=(state,)),
-                "count": counts[state],
+                "count": counts.get(state),
                 "current": filters.state == (state,),
             }
             for state in states
