@@ -20,9 +20,11 @@ class Begun(msgspec.Struct, frozen=True):
     """
     What a start of the daemon finds: kills in a row before it, and the suspects, in the order in which to try them.
 
-    `one_at_a_time`: they are held, and none is resumed before its turn.
+    `one_at_a_time`: they are held, and none is resumed before its turn. `alone`: the first of them had its turn when
+    the daemon was killed, so that nothing else is to be in flight while it is tried again.
     """
 
     kills: int
     suspects: tuple[Suspect, ...] = ()
     one_at_a_time: bool = False
+    alone: bool = False

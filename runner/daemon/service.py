@@ -180,6 +180,7 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         engine = await enter(
             open_engine(settings, clock, confidential=confidential, store=store, catalogs=catalogs, ports=ports)
         )
+        await engine.dispatcher.judge(store.starts)
         service = Service(settings, store, engine, catalogs=catalogs, vault=confidential.vault, ports=ports)
         triggers = await enter(
             open_triggers(trigger_services(settings, clock, confidential, store, engine), catalogs.current)
@@ -228,7 +229,7 @@ async def _recover(store: SqliteStore, engine: Engine, confidential: Confidentia
     """Take up what an earlier process left; how many runs it were. What they may print is masked from then on."""
     if await store.live(after="", most=1):
         await confidential.resolver.know_all()
-    return await engine.dispatcher.recover(store.starts)
+    return await engine.dispatcher.recover()
 
 
 async def _serve(

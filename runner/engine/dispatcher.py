@@ -119,8 +119,8 @@ class Dispatcher:
         if runs.draining:
             raise RefusedError(f"the daemon is stopping and {refusal}", reason="draining")
         room = runs.has_room
-        if not room and runs.queued >= self._services.limits.queued_runs:
-            raise RefusedError(f"{runs.queued} runs are queued already (limits.queued_runs)", reason="full")
+        if not room and runs.queued.number >= self._services.limits.queued_runs:
+            raise RefusedError(f"{runs.queued.number} runs are queued already (limits.queued_runs)", reason="full")
         runs.free -= room
         return room
 
@@ -200,17 +200,24 @@ class Dispatcher:
         """It takes no new runs."""
         return self._runs.draining
 
-    async def recover(self, starts: Starts | None = None) -> int:
+    async def judge(self, starts: Starts) -> None:
+        """
+        Learn from `starts`, where it is remembered whether they ended by a stop, which runs are suspects.
+
+        Called before anything new may come in, which would look as if it had been in flight at the kill; what comes in
+        from here on is queued until `recover`. Without it no run is a suspect. Raises StoreError.
+        """
+        await self._recovery.judge(starts)
+
+    async def recover(self) -> int:
         """
         Take up what an earlier process left: live runs in order of age, queued ones by claim. Returns how many were
         live; most of them are still to come in then.
-
-        `starts` is where it is remembered whether starts end by a stop; without it no run is a suspect.
         """
-        found, suspects = await self._recovery.begin(starts)
+        self._runs.recovering = True
+        found = await self._runs.queued.count()
         self._tasks.start_soon(self._recovery.stream)
-        if suspects:
-            self._tasks.start_soon(self._recovery.try_each, suspects)
+        self._tasks.start_soon(self._recovery.try_each)
         self._tasks.start_soon(self._recovery.outlive)
         return found
 

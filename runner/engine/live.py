@@ -11,6 +11,7 @@ A run is in here once, however many ask for it: whoever comes while it is taken 
 
 import logging
 from collections.abc import Iterable
+from functools import partial
 
 import anyio
 import anyio.abc
@@ -22,13 +23,13 @@ from runner.engine.intents import Intent
 from runner.engine.loading import Loaded, Loader
 from runner.engine.orders import Order, Wake
 from runner.engine.outstanding import outstanding
+from runner.engine.queued import QueuedRuns
 from runner.engine.releases import Releases
 from runner.engine.run import Conductor
 from runner.engine.services import Services
 from runner.engine.state import Run
 from runner.engine.wakeups import Wakeups
-from runner.errors import RunnerError, StoreError
-from runner.ports import Claimed
+from runner.errors import RunnerError
 
 _log = logging.getLogger(__name__)
 
@@ -41,9 +42,10 @@ MOST_READY = 100
 
 class LiveRuns:
     """
-    Runs in memory. `free` slots, `queued` runs in the store; while `recovering` the older runs go first.
+    Runs in memory, and `free` slots; while `recovering` the older runs go first.
 
-    `held` are those that must not be taken up yet; `left` those that lie in the store until the next start.
+    `held` are those that must not be taken up yet; `left` those that lie in the store until the next start. While a run
+    is `alone` nothing else begins or goes on: what comes in is queued, what is due waits.
     """
 
     def __init__(self, services: Services, loader: Loader, tasks: anyio.abc.TaskGroup) -> None:
@@ -51,17 +53,15 @@ class LiveRuns:
         self._loader = loader
         self._tasks = tasks
         self.free = services.limits.max_concurrent_runs
-        self.queued = 0
+        self.queued = QueuedRuns(services.store)
         self.conductors: dict[str, Conductor] = {}
         self.held: dict[str, list[Order]] = {}
         self.left: set[str] = set()
         self.recovering = False
         self.draining = False
+        self.alone: str | None = None
         self._ready: dict[str, list[Order]] = {}
         self._taking: dict[str, list[Order]] = {}
-        self._claimed: set[str] = set()
-        self._blocked = False
-        self._arrivals = 0
         self._pump_wanted = anyio.Event()
         self._drained = anyio.Event()
         self.releases = Releases()
@@ -72,7 +72,7 @@ class LiveRuns:
     @property
     def has_room(self) -> bool:
         """Whether a new run may start at once: there is a slot, and nobody older waits for it."""
-        return self.free > 0 and not self._ready and not self.recovering
+        return self.free > 0 and not self._ready and not self.recovering and self.alone is None
 
     def tell(self, run: str, order: Order) -> None:
         """Give a run an order; one that lies in the store is taken up for it when there is a slot."""
@@ -99,10 +99,14 @@ class LiveRuns:
 
     def arrived(self, *, is_held: bool) -> None:
         """One more run is queued; one that its limit does not hold found no slot, and there may be one by now."""
-        self.queued += 1
-        self._arrivals += 1
+        self.queued.arrived(is_held=is_held)
         if not is_held:
-            self._blocked = False
+            self.nudge()
+
+    def let_others_in(self, run: str) -> None:
+        """The run, if it is the one that is `alone`, is that no longer."""
+        if self.alone == run:
+            self.alone = None
             self.nudge()
 
     def knows(self, run: str) -> bool:
@@ -129,10 +133,9 @@ class LiveRuns:
 
     def say_if_cut_off(self, loaded: Loaded) -> None:
         """Journal that an earlier process left the run in its middle, where one did, before anything else happens."""
-        run = loaded.conductor.run.id
-        if loaded.was_cut_off and run not in self._claimed:
+        was_claimed = self.queued.taken_up(loaded.conductor.run.id)
+        if loaded.was_cut_off and not was_claimed:
             self._loader.recovered(loaded.conductor)
-        self._claimed.discard(run)
 
     def start(self, accepted: AcceptedRun) -> None:
         """Begin a run that was just accepted; its slot is taken already."""
@@ -174,13 +177,17 @@ class LiveRuns:
         while True:
             await self._pump_wanted.wait()
             self._pump_wanted = anyio.Event()
-            while self.free > 0 and self._ready and not self.draining:
-                run = next(iter(self._ready))
+            while self.free > 0 and not self.draining and (run := self._next()) is not None:
                 self._take(run, self._ready.pop(run))
             self._drained.set()
-            may_claim = not self._blocked and not self.draining and not self.recovering
-            if self.free > 0 and self.queued > 0 and may_claim:
+            may_claim = not self.draining and not self.recovering and self.alone is None
+            if self.free > 0 and may_claim and self.queued.may_go:
                 await self._claim()
+
+    def _next(self) -> str | None:
+        if self.alone is not None:
+            return self.alone if self.alone in self._ready else None
+        return next(iter(self._ready), None)
 
     async def tick(self) -> None:
         """Hand over starts that wait for company, so that lists show what runs."""
@@ -193,29 +200,12 @@ class LiveRuns:
         self._pump_wanted.set()
 
     async def _claim(self) -> None:
-        wanted, before = self.free, self._arrivals
+        wanted = self.free
         self.free -= wanted
-        claimed: list[Claimed] = []
-        try:
-            claimed = list(await self._services.store.claim(self._services.store.boot, wanted))
-        except StoreError as error:
-            _log.warning("queued runs cannot be taken up: %s", error)
-        self.free += wanted - len(claimed)
-        self.queued -= len(claimed)
-        self._blocked = not claimed and self._arrivals == before
-        for claim in claimed:
-            self.free += 1  # which taking it up takes again
-            self._claimed.add(claim.run)
-            self._take(claim.run, [])
-        if self._blocked:
-            await self.count()
-
-    async def count(self) -> int:
-        """Learn how many runs are queued; says how many are running."""
-        before = self._arrivals
-        counts = await self._services.store.counts()
-        self.queued = counts.get("queued", 0) + self._arrivals - before  # too many is mended by the next claim
-        return counts.get("running", 0)
+        claimed = await self.queued.claim(wanted)
+        self.free += wanted
+        for run in claimed:
+            self._take(run, [])
 
     def _take(self, run: str, orders: list[Order]) -> None:
         """Take a slot, and the run out of the store."""
@@ -260,6 +250,8 @@ class LiveRuns:
             else:
                 await context.open()
             self.say_if_cut_off(loaded)
+            if run.id == self.alone:
+                conductor.recorder.on_achieved = partial(self.let_others_in, run.id)
             how = await conductor.go(outstanding(run) if intents is None else intents)
             if how == "ended":
                 await conductor.recorder.durable()
@@ -294,7 +286,7 @@ class LiveRuns:
 
     def _free_slot(self, run: str) -> None:
         self.free += 1
-        self._blocked = False
+        self.queued.unblock()
         self.releases.announce(run)
         self._drained.set()
         self.nudge()

@@ -9,6 +9,7 @@ waits; what was added goes to the disk as one indivisible append at the next `fl
 of them. Encoding happens here, by the run that made the value, so that only the disk can fail later (design §2.10).
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import anyio
@@ -17,7 +18,7 @@ import msgspec
 from runner.engine.last import opened
 from runner.engine.limits import EngineLimits
 from runner.errors import ActionError, PermanentError, TemporaryError
-from runner.events import About, Accepted, AnyEvent, Failure, Rerun, Stored, encode
+from runner.events import About, Accepted, AnyEvent, Failure, Finished, Rerun, Settled, Stored, encode
 from runner.expressions.labels import Labelled, Labels, Names, Path, mask
 from runner.ports import Append, Blob, Durable, EventSink, Journal, Park, Redactor, RunChange, Sealer
 
@@ -36,7 +37,8 @@ class Recorder:
     """
     The recorder of one run; lives as long as the run is in memory. `seq` is the last append's number.
 
-    `urgent`: something was added that has to be handed over soon.
+    `urgent`: something was added that has to be handed over soon. `on_achieved` is called when an outcome is on disk
+    that need not be achieved again.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Recorder:
         self._sink = sink
         self._limits = limits
         self.urgent = False
+        self.on_achieved: Callable[[], object] | None = None
         self._events: list[AnyEvent] = []
         self._blobs: list[Blob] = []
         self._parks: list[Park] = []
@@ -90,8 +93,15 @@ class Recorder:
         """Hand over what was added as one append; None where nothing was."""
         if not self._events:
             return self._last
+        achieves = self.on_achieved is not None and any(map(_achieves, self._events))
         self._last = self._journal.append(self._append(at, change=change, waiting=waiting))
+        if achieves:
+            self._last.add_done_callback(self._achieved)
         return self._last
+
+    def _achieved(self, durable: Durable) -> None:
+        if durable.exception() is None and self.on_achieved is not None:
+            self.on_achieved()
 
     def asking(self, event: Accepted | Rerun) -> Append:
         """The append of a run that asks to be let in: nobody is told before the store's answer says that it is."""
@@ -212,3 +222,8 @@ class Recorder:
         self._blob_number += 1
         self._blobs.append(Blob(self._blob_number, data))
         return self._blob_number
+
+
+def _achieves(event: AnyEvent) -> bool:
+    """What `runner.store.starts` counts in a journal: the same."""
+    return isinstance(event, Settled) or (isinstance(event, Finished) and event.outcome == "succeeded")

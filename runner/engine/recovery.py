@@ -3,6 +3,7 @@ What a start does with the runs that an earlier process left.
 
     live runs of the store, oldest first, 100 at a time ──► LiveRuns.ready ──slot──► fold, `recovered`, go on
     after two kills in a row: those that were in flight ──► one at a time, on disk before each begins
+    one that was tried at a kill beside others ──► nothing else in flight until it has ended, waits or got further
     alone in flight at `max_recoveries` kills, no further between them ──► failed, and that is its name
 
 It streams them in beside triggers that are open already. A run that only waits stays in the store: its wake-up rows
@@ -10,7 +11,7 @@ find it. Called by `runner.engine.dispatcher`.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
@@ -31,6 +32,9 @@ Found = TypeVar("Found")
 
 LIVED: Final = 600.0
 """Seconds after which a start is no part of a row of kills, and a run that is tried is innocent."""
+
+ALONE: Final = 60.0
+"""Seconds that a run may hold up all others while it is tried alone; no run may keep a daemon from its work."""
 
 _PAUSE: Final = 1.0
 """Seconds between two tries to read while the store does not answer."""
@@ -64,22 +68,26 @@ class Recovery:
         self._loader = loader
         self._admissions = admissions
         self._starts: Starts | None = None
+        self._suspects: list[str] = []
 
-    async def begin(self, starts: Starts | None) -> tuple[int, Sequence[Suspect]]:
-        """Learn what there is: how many runs are live, and which of them are to be tried one at a time."""
+    async def judge(self, starts: Starts) -> None:
+        """Learn which of the runs that are live are to be tried one at a time, and whether the first of them alone."""
         self._runs.recovering = True
         self._starts = starts
-        begun = await starts.begin() if starts is not None else Begun(0)
-        suspects = []
+        begun = await starts.begin()
         for suspect in begun.suspects:
             if suspect.kills >= self._services.limits.max_recoveries:
                 await self._fail(suspect)
             elif begun.one_at_a_time:
                 self._runs.held[suspect.run] = []
-                suspects.append(suspect)
-        if suspects:
-            _log.warning("killed %d times in a row: %d runs are resumed one at a time", begun.kills, len(suspects))
-        return await self._runs.count(), suspects
+                self._suspects.append(suspect.run)
+        if self._suspects:
+            _log.warning(
+                "killed %d times in a row: %d runs are resumed one at a time", begun.kills, len(self._suspects)
+            )
+        if begun.alone and begun.suspects[0].run in self._runs.held:
+            self._runs.alone = begun.suspects[0].run
+            _log.warning("run %s was tried at the kill: nothing else begins until it has got further", self._runs.alone)
 
     async def stream(self) -> None:
         """Bring every live run in that does not only wait and is not held; end first those that newer ones replace."""
@@ -108,21 +116,28 @@ class Recovery:
                 _log.warning("runs cannot be read and are not taken up yet: %s", error)
                 await self._services.clock.sleep(_PAUSE)
 
-    async def try_each(self, suspects: Sequence[Suspect]) -> None:
+    async def try_each(self) -> None:
         """Resume one suspect after the other, as each has ended, waits, or has gone on for long."""
-        starts = self._starts
-        assert starts is not None
-        for suspect in suspects:
-            run = suspect.run
-            if run not in self._runs.held:
-                continue
-            await self._surely(starts.test(run, self._services.clock.wall()))
-            orders = self._runs.held.pop(run, [])
-            released = self._runs.releases.of(run)
-            self._runs.ready(run, *orders)
+        for run in self._suspects:
+            if run in self._runs.held and self._starts is not None:
+                await self._try(run, self._starts)
+            self._runs.let_others_in(run)
+
+    async def _try(self, run: str, starts: Starts) -> None:
+        await self._surely(starts.test(run, self._services.clock.wall()))
+        released = self._runs.releases.of(run)
+        async with anyio.create_task_group() as tasks:
+            if run == self._runs.alone:
+                tasks.start_soon(self._let_others_in_time, run)
+            self._runs.ready(run, *self._runs.held.pop(run, ()))
             with anyio.move_on_after(LIVED):
                 await released.wait()
-            await self._surely(starts.acquit(run))
+            tasks.cancel_scope.cancel()
+        await self._surely(starts.acquit(run))
+
+    async def _let_others_in_time(self, run: str) -> None:
+        await self._services.clock.sleep(ALONE)
+        self._runs.let_others_in(run)
 
     async def outlive(self) -> None:
         """Forget the kills before this start once it has lived long enough."""

@@ -4,8 +4,9 @@ Starts of the daemon that ended without a stop, and the runs that may be why.
     begin() ──► how many in a row, suspects        test(run), acquit(run) ──► one at a time        stop() ──► forgotten
 
 A run counts as in flight where it is running, does not only wait, and was not held back by the start before. Kills in a
-row count for a run while it achieves nothing between them: one that gets further each time is not why. Called by
-`runner.engine.recovery`; each call is one job in the writer's transaction.
+row count for a run while it achieves nothing between them: one that gets further each time is not why. A suspect that
+had its turn at a kill has it `alone` next time: beside new runs it would never be alone in flight, and never be found.
+Called by `runner.engine.recovery`; each call is one job in the writer's transaction.
 """
 
 import sqlite3
@@ -61,6 +62,7 @@ class SqliteStarts:
             connection.execute(sql["acquit_all"])
             connection.execute(sql["begin"], (0,))
             return Begun(0)
+        tested = connection.execute(sql["tested"]).fetchone() if before >= IN_A_ROW else None
         in_flight = [run for (run,) in connection.execute(sql["in_flight"])]
         if len(in_flight) == 1:
             connection.execute(sql["kill"], {"run": in_flight[0]})
@@ -71,4 +73,5 @@ class SqliteStarts:
         connection.execute(sql["hold"], (int(kills >= IN_A_ROW),))
         connection.execute(sql["begin"], (kills,))
         suspects = tuple(Suspect(*row) for row in connection.execute(sql["suspects"]))
-        return Begun(kills, suspects, one_at_a_time=kills >= IN_A_ROW)
+        alone = tested is not None and bool(suspects) and suspects[0].run == tested[0]
+        return Begun(kills, suspects, one_at_a_time=kills >= IN_A_ROW, alone=alone)

@@ -1,4 +1,4 @@
-"""One run that kills the daemon each time beside 99 innocent ones: it alone is failed, the others end well."""
+"""One run that kills the daemon each time beside innocent ones, many or always new ones: it alone is failed."""
 
 import json
 import os
@@ -9,8 +9,9 @@ import aiohttp
 import anyio
 from aiohttp import web
 
-from tests.acceptance.conftest import Installation
+from tests.acceptance.conftest import PATIENCE, Daemon, Installation
 from tests.conftest import OpenServer
+from tests.services import processes
 
 INNOCENT = 99
 KILLS = 5
@@ -85,3 +86,90 @@ async def _submit(port: int) -> None:
             to = "kill" if number == 0 else str(number)
             async with session.post(f"http://127.0.0.1:{port}/go", json=to) as answer:
                 assert answer.status == 202, await answer.text()
+
+
+KILLS_BESIDE_A_STREAM = 6
+"""Two with all in flight, one in its turn beside new runs, then three with nothing else in flight."""
+
+AFTERWARDS = 20
+
+
+class Stream:
+    """Kills whoever asks for /kill, but never before new runs have come in; the others are answered when that is over."""
+
+    def __init__(self, port: int) -> None:
+        self.daemon: Daemon | None = None
+        self.kills = 0
+        self.accepted: list[str] = []
+        self.submitted_all = anyio.Event()
+        self.port = port
+        self._asked, self._asked_by_others, self._submitted = anyio.Event(), anyio.Event(), anyio.Event()
+        self._over = anyio.Event()
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        is_poison = request.path == "/kill"
+        if is_poison:
+            self._submitted = anyio.Event()
+        else:
+            self._asked_by_others.set()
+        self._asked.set()
+        if is_poison:
+            await (self._asked_by_others if self.kills < KILLS_BESIDE_A_STREAM - 3 else self._submitted).wait()
+            self._asked, self._asked_by_others = anyio.Event(), anyio.Event()
+            self.kills += 1
+            assert self.daemon is not None
+            self.daemon.process.kill()
+        if self.kills < KILLS_BESIDE_A_STREAM:
+            await self._over.wait()
+        return web.Response()
+
+    def over(self) -> None:
+        """Whoever still waits is answered, though nobody reads it."""
+        self._over.set()
+
+    async def submit(self) -> None:
+        """Submit without pause, until some more were taken after all kills."""
+        left = AFTERWARDS
+        async with aiohttp.ClientSession() as session:
+            while left:
+                try:
+                    to = "other" if self.accepted else "kill"
+                    async with session.post(f"http://127.0.0.1:{self.port}/go", json=to) as answer:
+                        assert answer.status == 202, await answer.text()
+                        self.accepted.append((await answer.json())["run"])
+                except aiohttp.ClientError:
+                    await self._asked.wait()  # the next daemon is there
+                else:
+                    left -= self.kills == KILLS_BESIDE_A_STREAM
+                    self._submitted.set()
+        self.submitted_all.set()
+
+
+async def test_it_is_found_beside_a_steady_stream_of_new_runs(
+    installation: Installation, http_server: OpenServer
+) -> None:
+    """It is tried with nothing else in flight while new runs are accepted on and on, and all of these end well."""
+    stream = Stream(processes.free_port())
+    server = await http_server(stream)
+    installation.write("flow.yaml", FLOW.format(url=server.origin))
+    environ = {"RUNNERD_SERVER_PORT": str(stream.port)}
+    async with anyio.create_task_group() as tasks:
+        for number in range(KILLS_BESIDE_A_STREAM):
+            with installation.spawn(environ=environ) as stream.daemon:
+                if number == 0:
+                    await anyio.to_thread.run_sync(stream.daemon.wait_for, "ready")
+                    tasks.start_soon(stream.submit)
+                assert await anyio.to_thread.run_sync(stream.daemon.ended) == -signal.SIGKILL
+        with installation.spawn(environ=environ) as daemon:
+            with anyio.fail_after(PATIENCE):
+                await stream.submitted_all.wait()
+            poison, *others = stream.accepted
+            await anyio.to_thread.run_sync(lambda: daemon.wait_for("run succeeded", times=len(others)))
+            stream.over()
+    done = installation.run("runs", "list", "--limit", "1000", "--json", check=True)
+    states = {run["run"]: run["state"] for run in map(json.loads, done.stdout.splitlines())}
+
+    assert stream.kills == KILLS_BESIDE_A_STREAM
+    assert [run for run, state in states.items() if state == "failed"] == [poison]
+    assert {states[run] for run in others} == {"succeeded"}
+    assert len(others) >= AFTERWARDS + KILLS_BESIDE_A_STREAM

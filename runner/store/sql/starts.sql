@@ -13,6 +13,10 @@ update store set started = 1, abnormal_ends = ?;
 select id from runs
 where state = 'running' and waiting = 0 and id not in (select run from suspects where held = 1) limit 2;
 
+-- name: tested
+-- The suspect that had its turn when a start ended that tried them one at a time.
+select run from suspects where held = 0 and tested_at is not null order by tested_at desc limit 1;
+
 -- name: kill
 -- A run was alone in flight at a kill; what it achieved since the one before begins the count anew.
 insert into suspects (run, kills, outcomes)

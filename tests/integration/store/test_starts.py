@@ -7,7 +7,7 @@ import pytest
 from runner.events import AnyEvent, Finished, Recovered, Settled, Started, encode
 from runner.store.sqlite import open_store
 from runner.suspects import Begun, Suspect
-from tests.contracts.store.made import admission, append
+from tests.contracts.store.made import admission, append, ended
 
 
 @pytest.fixture
@@ -47,16 +47,37 @@ async def test_after_two_kills_all_that_was_in_flight_is_held(path: Path) -> Non
     assert await begin(path, tested="run-2") == held
     for kills in (1, 2, 3):
         begun = await begin(path, tested="run-2")
-        assert begun == Begun(2 + kills, (Suspect("run-2", kills), Suspect("run-1", 0)), one_at_a_time=True)
+        suspects = (Suspect("run-2", kills), Suspect("run-1", 0))
+        assert begun == Begun(2 + kills, suspects, one_at_a_time=True, alone=True)
 
 
 async def test_a_new_run_beside_it_makes_it_not_alone(path: Path) -> None:
-    """The kill counts for neither of them; both are held at the next start."""
+    """The kill counts for neither of them; both are held at the next start, which tries the first with nothing beside it."""
     await begin(path, admit=("run-1",))
     await begin(path)
     begun = await begin(path, tested="run-1", admit=("run-9",))
     assert begun == Begun(2, (Suspect("run-1", 2),), one_at_a_time=True)
-    assert (await begin(path)).suspects == (Suspect("run-1", 2), Suspect("run-9", 0))
+
+    begun = await begin(path, tested="run-1")
+    assert begun == Begun(3, (Suspect("run-1", 2), Suspect("run-9", 0)), one_at_a_time=True, alone=True)
+    begun = await begin(path)
+    assert begun == Begun(4, (Suspect("run-1", 3), Suspect("run-9", 0)), one_at_a_time=True, alone=True)
+
+
+async def test_who_had_no_turn_has_none_alone(path: Path) -> None:
+    """A suspect that still waited for its turn at the kill, one that ended in its turn, and one of a start that lived long."""
+    await begin(path, admit=("run-1", "run-2"))
+    await begin(path)
+    await begin(path)
+    assert not (await begin(path, tested="run-1")).alone
+    async with open_store(path) as store:
+        await store.append(ended("run-1", 2, boot=store.boot))
+    assert not (await begin(path, tested="run-2")).alone
+    async with open_store(path) as store:
+        assert (await store.starts.begin()).alone
+        await store.starts.test("run-2", 9.0)
+        await store.starts.lived()
+    assert [(await begin(path)).alone for _ in range(2)] == [False, False]
 
 
 async def test_a_run_that_gets_further_between_kills_is_not_why(path: Path) -> None:

@@ -213,7 +213,7 @@ async def test_a_run_that_is_queued_beside_a_claim_in_vain_is_claimed() -> None:
     async with open_engine(store=store) as engine:
         engine.add("actions: [{id: a, type: set, config: 1}]")
         live = engine.dispatcher._runs
-        live.queued = 1  # what a count beside an admission may come to
+        live.queued.number = 1  # what a count beside an admission may come to
         live.nudge()
         await settled()
         async with anyio.create_task_group() as tasks:
