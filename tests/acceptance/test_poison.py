@@ -161,11 +161,12 @@ async def test_it_is_found_beside_a_steady_stream_of_new_runs(
                     tasks.start_soon(stream.submit)
                 assert await anyio.to_thread.run_sync(stream.daemon.ended) == -signal.SIGKILL
         with installation.spawn(environ=environ) as daemon:
-            with anyio.fail_after(PATIENCE):
+            with anyio.move_on_after(PATIENCE):
                 await stream.submitted_all.wait()
+            stream.over()
+            assert stream.submitted_all.is_set()
             poison, *others = stream.accepted
             await anyio.to_thread.run_sync(lambda: daemon.wait_for("run succeeded", times=len(others)))
-            stream.over()
     done = installation.run("runs", "list", "--limit", "1000", "--json", check=True)
     states = {run["run"]: run["state"] for run in map(json.loads, done.stdout.splitlines())}
 
