@@ -71,6 +71,7 @@ async def open_pages(
             records=store,
             counts=store.counts,
             news=engine.news,
+            tail=store,
             workflows=workflows,
             usage=usage,
             require=catalogs.require,

@@ -14,6 +14,7 @@ import aiosqlite
 
 from runner.errors import StoreError
 from runner.ports import Claimed, Due, JournalRow, Queued, RunFilter, RunRow
+from runner.records import TailRow
 from runner.store.bounds import PREFIX
 from runner.store.fence import unread
 from runner.store.journal import journal_row
@@ -45,6 +46,18 @@ class Reads:
         """The run's journal in order, or a part of it. Raises StoreFormatError."""
         values = (run, after, -1 if most is None else most)
         return [journal_row(run, *row) for row in await self._all(self._sql["journal"], values)]
+
+    async def since(self, row: int, most: int) -> Sequence[TailRow]:
+        """Appends of all runs behind that one, in their order. Raises StoreFormatError."""
+        found = await self._all(self._sql["tail"], (row, most))
+        return [
+            TailRow(number, run, workflow, journal_row(run, *rest).events) for number, run, workflow, *rest in found
+        ]
+
+    async def tail_end(self) -> int:
+        """The number of the last append."""
+        rows = await self._all(self._sql["tail_end"], ())
+        return int(rows[0][0])
 
     async def blob(self, run: str, number: int) -> bytes:
         """A value that was too big for its row. Raises StoreError."""

@@ -33,6 +33,7 @@ from runner.ports import (
     Sizes,
     Swept,
 )
+from runner.records import TailRow
 from runner.store import connections, files
 from runner.store.admissions import Admissions
 from runner.store.appends import Appends
@@ -120,6 +121,15 @@ class SqliteStore:
         """The run's whole journal in order. Raises StoreFormatError where it cannot be read."""
         await self._writer.written()
         return await self._reads.read(run, after, most)
+
+    async def since(self, row: int, most: int) -> Sequence[TailRow]:
+        """Appends of all runs behind that one, in the order that they were written in. Raises StoreError."""
+        return await self._reads.since(row, most)
+
+    async def tail_end(self) -> int:
+        """The number of the last append of all."""
+        await self._writer.written()
+        return await self._reads.tail_end()
 
     async def last_seq(self, run: str) -> int:
         """The number of the run's last append."""

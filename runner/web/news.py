@@ -18,6 +18,7 @@ import msgspec
 from runner.events import About, AnyEvent, Ended, Expanded, Finished, Settled, Stored, encode
 
 MOST_WAITING: Final = 10_000
+MOST_READERS: Final = 50
 
 
 class Watch:
@@ -82,24 +83,60 @@ class Watch:
             await self._arrived.wait()
 
 
+class Readers:
+    """How many read the events of all runs: each asks the store now and then, so that there are never too many."""
+
+    def __init__(self, most: int = MOST_READERS) -> None:
+        self._left = most
+
+    def enter(self) -> bool:
+        """One more, if there may be."""
+        if not self._left:
+            return False
+        self._left -= 1
+        return True
+
+    def leave(self) -> None:
+        """One less."""
+        self._left += 1
+
+
 class News:
     """A `runner.ports.EventSink` that others can watch."""
 
     def __init__(self) -> None:
+        self.count = 0
+        """Of the events that were published."""
+        self.is_closed = False
+        self.readers = Readers()
         self._watches: set[Watch] = set()
-        self._closed = False
+        self._bell: anyio.Event | None = None
 
     def publish(self, run: str, workflow: str, event: AnyEvent, about: About) -> None:  # noqa: ARG002  the port's shape
         """Hand on; never waits, never raises."""
+        self.count += 1
+        self._ring()
         for watch in self._watches:
             watch.push(run, event)
+
+    async def rest(self, seconds: float, count: int) -> None:
+        """Come back when there is more than `count` events, when the news close, or after so long."""
+        if self.count == count and not self.is_closed:
+            bell = self._bell = self._bell or anyio.Event()
+            with anyio.move_on_after(seconds):
+                await bell.wait()
+
+    def _ring(self) -> None:
+        if self._bell is not None:
+            self._bell.set()
+            self._bell = None
 
     @contextmanager
     def watch(self) -> Iterator[Watch]:
         """A watch over every run, until it is narrowed."""
         watch = Watch()
         self._watches.add(watch)
-        if self._closed:
+        if self.is_closed:
             watch.close()
         try:
             yield watch
@@ -108,7 +145,8 @@ class News:
 
     def close(self) -> None:
         """End every watch: the daemon stops."""
-        self._closed = True
+        self.is_closed = True
+        self._ring()
         for watch in self._watches:
             watch.close()
 

@@ -5,7 +5,7 @@ What the pages and the API are given, as one value: the composition root fills i
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -13,6 +13,7 @@ from runner.accounts.accounts import Accounts
 from runner.clock import Clock
 from runner.definitions.model import Workflow
 from runner.errors import Problem
+from runner.records import TailRow
 from runner.secrets.vault import Vault
 from runner.web.health import Reasons
 from runner.web.lookups import SearchableRecords
@@ -21,6 +22,16 @@ from runner.web.pauses import Pauses
 from runner.web.running import Running
 
 Documents = Callable[[], Awaitable[Iterable[Mapping[str, Any]]]]
+
+
+class Tail(Protocol):
+    """The journals of all runs as one."""
+
+    async def since(self, row: int, most: int) -> Sequence[TailRow]:
+        """Appends behind that one, in the order that they were written in. Raises StoreError."""
+
+    async def tail_end(self) -> int:
+        """The number of the last one. Raises StoreError."""
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +48,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     records: SearchableRecords
     counts: Callable[[], Awaitable[Mapping[str, int]]]
     news: News
+    tail: Tail
     workflows: Documents
     usage: Documents
     require: Callable[[str], Workflow]

@@ -81,6 +81,16 @@ select {row} from runs where id >= ? and id < ? and id not in (select run from s
 -- A run's appends in order, those behind one of them.
 select seq, boot, at, events from journal where run = ? and seq > ? order by seq limit ?;
 
+-- name: tail
+-- Appends of all runs in the order that they were written in.
+select journal.rowid, journal.run, runs.workflow, journal.seq, journal.boot, journal.at, journal.events
+from journal join runs on runs.id = journal.run
+where journal.rowid > ? order by journal.rowid limit ?;
+
+-- name: tail_end
+-- The last of them.
+select coalesce(max(rowid), 0) from journal;
+
 -- name: journal_backwards
 -- A run's appends, the latest first.
 select seq, boot, at, events from journal where run = ? order by seq desc;
