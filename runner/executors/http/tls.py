@@ -9,17 +9,19 @@ authorities are the system's, or certifi's where the system has none. `runner.ex
 system's authorities takes tens of milliseconds.
 """
 
+import os
 import ssl
 from collections import OrderedDict
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Final, NamedTuple
 
 import anyio
 import anyio.to_thread
 import certifi
 
+from runner.executors.files import by_descriptor, inode
 from runner.executors.http.config import ClientCertificate
-from runner.executors.http.files import allowed_path
+from runner.executors.http.files import opened
 from runner.executors.http.scalars import FieldError
 from runner.ports import ExecutorLimits
 from runner.secret import reveal
@@ -62,19 +64,30 @@ class Trust:
             return self._kept(key) or self._keep(key, await anyio.to_thread.run_sync(_new, wanted))
 
     def _of_files(self, wanted: Wanted) -> ssl.SSLContext:
-        authorities = None if isinstance(wanted.verify, bool) else allowed_path(wanted.verify, "verify", self._limits)
-        chain = self._chain(wanted.certificate)
-        files = [path.stat() for path in (authorities, *(chain or ())[:2]) if isinstance(path, Path)]
-        key = (wanted.verify, wanted.http2, chain, *((file.st_ino, file.st_mtime_ns, file.st_size) for file in files))
-        return self._kept(key) or self._keep(key, _new(wanted, authorities, chain))
+        with ExitStack() as stack:
+            authorities = None
+            if not isinstance(wanted.verify, bool):
+                authorities = stack.enter_context(opened(wanted.verify, "verify", self._limits))
+            chain = self._chain(wanted.certificate, stack)
+            files = [os.fstat(each) for each in (authorities, *(chain or ())[:2]) if isinstance(each, int)]
+            password = None if chain is None else chain[2]
+            key = (
+                wanted.verify,
+                wanted.http2,
+                password,
+                *((*inode(file), file.st_mtime_ns, file.st_size) for file in files),
+            )
+            return self._kept(key) or self._keep(key, _new(wanted, authorities, chain))
 
-    def _chain(self, given: str | ClientCertificate | None) -> "_Chain | None":
+    def _chain(self, given: str | ClientCertificate | None, stack: ExitStack) -> "_Chain | None":
+        """Opened until the stack ends; certificate and key each by itself, though they are one file."""
         if given is None:
             return None
         if isinstance(given, str):
-            return allowed_path(given, "client_certificate", self._limits), None, None
-        certificate = allowed_path(given.certificate, "client_certificate.certificate", self._limits)
-        key = None if given.key is None else allowed_path(given.key, "client_certificate.key", self._limits)
+            one, other = (stack.enter_context(opened(given, "client_certificate", self._limits)) for _ in range(2))
+            return one, other, None
+        certificate = stack.enter_context(opened(given.certificate, "client_certificate.certificate", self._limits))
+        key = stack.enter_context(opened(given.key or given.certificate, "client_certificate.key", self._limits))
         return certificate, key, reveal(given.password)
 
     def _kept(self, key: _Key) -> ssl.SSLContext | None:
@@ -90,13 +103,15 @@ class Trust:
         return context
 
 
-_Chain = tuple[Path, Path | None, str | None]
-"""Certificate, key and the key's password."""
+_Chain = tuple[int, int, str | None]
+"""Descriptors of certificate and key, and the key's password."""
 
 
-def _new(wanted: Wanted, authorities: Path | None = None, chain: _Chain | None = None) -> ssl.SSLContext:
+def _new(wanted: Wanted, authorities: int | None = None, chain: _Chain | None = None) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=authorities or _authorities())
+        context = ssl.create_default_context(
+            cafile=_authorities() if authorities is None else by_descriptor(authorities)
+        )
     except (ssl.SSLError, OSError):
         raise FieldError("verify: the file holds no PEM certificates") from None
     context.set_alpn_protocols(["h2", "http/1.1"] if wanted.http2 else ["http/1.1"])
@@ -106,7 +121,7 @@ def _new(wanted: Wanted, authorities: Path | None = None, chain: _Chain | None =
     if chain is not None:
         certificate, key, password = chain
         try:
-            context.load_cert_chain(certificate, key, password or _no_password)
+            context.load_cert_chain(by_descriptor(certificate), by_descriptor(key), password or _no_password)
         except (ssl.SSLError, OSError, ValueError):
             what = "no PEM certificate with its key, or the key's password is wrong"
             raise FieldError(f"client_certificate: {what}") from None

@@ -1,53 +1,52 @@
 """
-Which files a connection string may name: databases of SQLite, certificates.
+Files that a connection string names: databases of SQLite, certificates.
 
-Only regular files below the folders of `[files] allow`, after every link is followed, and never one of the daemon's own
-(compared by inode, so that no second name of it helps). `network` and `sqlite` call it.
+`runner.executors.files` opens them; here its refusals become those of a connection string, and what SQLite keeps beside
+a database is looked at too. `network` and `sqlite` call this from a worker thread.
 """
 
-import os
 import stat
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from runner.errors import PermanentError
+from runner.executors import files
+from runner.executors.files import Inode, NoFileError, Place, inode, inodes
 from runner.ports import ExecutorLimits
 
 SIDES: Final = ("", "-wal", "-shm", "-journal")
 """What SQLite writes beside a database, by the end of its name."""
 
 
-def allowed_file(name: str, limits: ExecutorLimits) -> str:
-    """The resolved path. Raises PermanentError (`refused`) for one outside the allowed folders or the daemon's own."""
+@contextmanager
+def opened(name: str, limits: ExecutorLimits) -> Iterator[int]:
+    """A descriptor of a certificate's file, as long as the block. Raises PermanentError (`refused`)."""
+    with _told(), files.opened(name, limits) as descriptor:
+        yield descriptor
+
+
+@contextmanager
+def database_place(name: str, limits: ExecutorLimits, *, make: bool) -> Iterator[Place]:
+    """The open folder of a database, as long as the block. Raises PermanentError (`refused`)."""
+    with _told(), files.place_of(name, limits, make=make) as place:
+        own = inodes(name + side for name in limits.own_files for side in SIDES)
+        if not own.isdisjoint(inodes((place.name + side for side in SIDES), place.folder)):
+            raise NoFileError("is one of Runner's own")
+        yield place
+
+
+def regular(place: Place) -> Inode | None:
+    """Which file stands there; None for nothing. Raises PermanentError (`refused`) for anything but a regular file."""
+    status = place.status()
+    if status is not None and not stat.S_ISREG(status.st_mode):
+        raise PermanentError("connection_string: the file is not a regular one", kind="refused")
+    return None if status is None else inode(status)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
     try:
-        path = Path(name).resolve()
-        inside = any(path.is_relative_to(Path(root).resolve()) for root in limits.file_roots)
-    except (OSError, ValueError, RuntimeError):
-        raise PermanentError("connection_string: the path of the file cannot be followed", kind="refused") from None
-    if not inside:
-        raise PermanentError(
-            "connection_string: the file lies outside the folders that [files] allow names", kind="refused"
-        )
-    refuse_own(path, limits)
-    return str(path)
-
-
-def refuse_own(path: Path, limits: ExecutorLimits) -> None:
-    """Raises PermanentError (`refused`) where the path, or what SQLite keeps beside it, is the daemon's own."""
-    own = _inodes(name + side for name in limits.own_files for side in SIDES)
-    if not own.isdisjoint(_inodes(f"{path}{side}" for side in SIDES)):
-        raise PermanentError("connection_string: the file is one of Runner's own", kind="refused")
-    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
-        raise PermanentError("connection_string: the path is not that of a regular file", kind="refused")
-
-
-def _inodes(names: Iterable[str]) -> set[tuple[int, int]]:
-    found = set()
-    for name in names:
-        try:
-            status = os.stat(name)  # noqa: PTH116  the names end in -wal: they are made from text
-        except OSError:
-            continue
-        found.add((status.st_dev, status.st_ino))
-    return found
+        yield
+    except NoFileError as error:
+        raise PermanentError(f"connection_string: the file {error}", kind="refused") from None

@@ -21,8 +21,9 @@ import idna
 
 from runner.errors import PermanentError, TemporaryError
 from runner.executors.addresses import refused_address, refused_host, refused_port
+from runner.executors.files import by_descriptor
 from runner.executors.sql.connection_string import Host, Target
-from runner.executors.sql.files import allowed_file
+from runner.executors.sql.files import opened
 from runner.ports import ExecutorLimits
 
 CONNECT_TIMEOUT: Final = 15.0
@@ -103,17 +104,19 @@ def ssl_context(target: Target, host: Host, limits: ExecutorLimits) -> ssl.SSLCo
     certificate = target.options.get("sslcert")
     if certificate:
         key = target.options.get("sslkey") or certificate
-        _load(
-            target,
-            "sslcert and sslkey",
-            lambda: context.load_cert_chain(allowed_file(certificate, limits), allowed_file(key, limits), password=""),
-        )
+        _load(target, "sslcert and sslkey", lambda: _chain(context, certificate, key, limits))
     return context
+
+
+def _chain(context: ssl.SSLContext, certificate: str, key: str, limits: ExecutorLimits) -> None:
+    with opened(certificate, limits) as one, opened(key, limits) as other:
+        context.load_cert_chain(by_descriptor(one), by_descriptor(other), password="")
 
 
 def _roots(context: ssl.SSLContext, root: str | None, limits: ExecutorLimits) -> None:
     if root and root != "system":
-        context.load_verify_locations(allowed_file(root, limits))
+        with opened(root, limits) as descriptor:
+            context.load_verify_locations(by_descriptor(descriptor))
     else:
         context.load_default_certs()
 

@@ -73,7 +73,7 @@ class TestFiles:
         os.mkfifo(files / "pipe")
 
         for name in ("pipe", "."):
-            with pytest.raises(PermanentError, match="not that of a regular file"):
+            with pytest.raises(PermanentError, match="is not a regular"):
                 await attempt(f"sqlite:///{files}/{name}", "select 1")
 
     async def test_a_file_that_is_no_database(self, attempt: Attempt, files: Path) -> None:
