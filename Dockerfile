@@ -12,7 +12,7 @@ WORKDIR /src
 COPY requirements-build.lock .
 RUN python -m venv /build && /build/bin/pip install --require-hashes -r requirements-build.lock
 
-# The dependencies make a layer of their own: it changes when the lock does. The extras mysql, aws and fast are in it.
+# The dependencies make a layer of their own: it changes when the lock does. The extras mysql, aws, fast and tracing are in it.
 COPY requirements.lock .
 RUN python -m venv /opt/runner && /opt/runner/bin/pip install --require-hashes --only-binary :all: -r requirements.lock
 

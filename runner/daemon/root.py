@@ -22,6 +22,7 @@ from runner.daemon.folders import check_writable
 from runner.daemon.kept import kept_path
 from runner.daemon.measures.run_tally import RunTally
 from runner.daemon.sink import Sink
+from runner.daemon.tracing import open_tracing
 from runner.engine.admission import Admissions
 from runner.engine.callbacks import Addresses
 from runner.engine.dispatcher import Dispatcher, open_dispatcher
@@ -29,7 +30,7 @@ from runner.engine.limits import EngineLimits
 from runner.engine.services import Services
 from runner.errors import VaultKeyError
 from runner.executors import action_types
-from runner.ports import ActionType, EventSink, Executor, ExecutorLimits, Sealer, Store
+from runner.ports import ActionType, Executor, ExecutorLimits, Sealer, Store
 from runner.redaction import Redactor
 from runner.secrets.destinations import Destinations
 from runner.secrets.environment import Environment
@@ -171,18 +172,20 @@ async def open_engine(
     store: Store,
     catalogs: Catalogs,
     ports: Sequence[int] = (),
-    sinks: Sequence[EventSink] = (),
 ) -> AsyncIterator[Engine]:
     """
-    The dispatcher with everything it needs; it has recovered nothing yet. `sinks` hear of its runs too.
+    The dispatcher with everything it needs; it has recovered nothing yet.
 
     `ports` are those that are listened on: the triggers' port, which actions may call, and the dashboard's, which none
     may.
     """
     news, tally = News(), RunTally()
-    sink = Sink(log.get("runner.runs"), news, tally, *sinks)
     types = catalogs.types
-    async with open_executors(types, settings, ports[1:]) as executors:
+    async with (
+        open_tracing(settings.tracing, confidential.redactor) as spans,
+        open_executors(types, settings, ports[1:]) as executors,
+    ):
+        sink = Sink(log.get("runner.runs"), news, tally, *spans)
         services = Services(
             clock=clock,
             store=store,
