@@ -69,6 +69,7 @@ async def open_pages(
             vault=vault,
             running=engine.running,
             records=store,
+            answers=engine.dispatcher.answers,
             counts=store.counts,
             news=engine.news,
             tail=store,

@@ -19,6 +19,7 @@ from runner.engine.live import LiveRuns
 from runner.engine.loading import Loaded, Loader
 from runner.engine.orders import Answer, Order, Wake
 from runner.engine.services import Services
+from runner.engine.state import Run
 from runner.errors import RefusedError, StoreError
 from runner.ports import RunRow
 
@@ -58,9 +59,12 @@ class Answers:
     async def waiting(self, most: int) -> list[Question]:
         """What up to `most` places wait for an answer to, those of the oldest runs first. Raises StoreError."""
         found = []
+        seen: dict[str, Run] = {}
         for due in await self._services.store.asking(most):
             try:
-                state = (await self._seen(await self._row(due.run))).conductor.run
+                if due.run not in seen:
+                    seen = {due.run: (await self._seen(await self._row(due.run))).conductor.run}
+                state = seen[due.run]
                 asked = Asked(due.run, due.place, generation_of(state, due.place))
                 found.append(question(state, asked, self._services.clock.wall()))
             except RefusedError:

@@ -6,7 +6,8 @@ Questions that runs ask: which stand (the Inbox), and answers given by hand.
 
     GET /inbox ?limit=            POST /runs/{run}/answer  {action, inputs, by}      of the control socket
 
-`runner.web.control` has the other routes; the command line answers by `answer` where no daemon runs.
+`runner.web.control` has the other routes; the command line answers by `answer` where no daemon runs. The API answers by
+`answer_values`, the page of the Inbox by `answer_form`.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from runner.definitions.input_texts import parse_inputs
+from runner.definitions.model import Input
 from runner.engine.answers import Answers
 from runner.engine.callbacks import question_document
 from runner.errors import UsageError
@@ -49,6 +51,34 @@ async def answer(answers: Answers, run: str, action: str, texts: Mapping[str, st
     given = parse_inputs(question.fields, texts, what=question.asked.place)
     await answers.give(question.asked, given, by)
     return {"run": question.asked.run, "action": question.asked.place, "answered": True}
+
+
+async def answer_values(answers: Answers, run: str, action: str, values: Any, by: str) -> dict[str, Any]:
+    """The same with values as JSON has them. Raises as `answer`."""
+    question = await answers.named(run, action)
+    await answers.give(question.asked, values, by)
+    return {"run": question.asked.run, "action": question.asked.place, "answered": True}
+
+
+async def answer_form(answers: Answers, run: str, action: str, sent: Mapping[str, str], by: str) -> dict[str, Any]:
+    """
+    The same with the texts of a form: an empty one is left out where it can be nothing, so that its default counts.
+
+    Raises as `answer`.
+    """
+    fields = (await answers.named(run, action)).fields
+    texts = {name: text for name, text in sent.items() if text or _may_be_empty(fields.get(name))}
+    return await answer(answers, run, action, texts, by)
+
+
+def _may_be_empty(field: Input | None) -> bool:
+    """Whether an empty text of a form is meant: where its default was shown and can be typed over."""
+    return (
+        field is not None
+        and field.type == "string"
+        and isinstance(field.default, str)
+        and not (field.secret or field.enum is not None)
+    )
 
 
 def inbox_routes(answers: Answers) -> list[Route]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, get_args
 from runner.definitions.model import Workflow
 from runner.errors import RefusedError, StoreError, UsageError
 from runner.events import RunState
-from runner.ports import JournalRow, Queued, RunFilter, RunRow
+from runner.ports import Due, JournalRow, Queued, RunFilter, RunRow
 from runner.web.documents import action_documents, ended_document, run_document, stored_json
 from runner.web.timeline import Timeline
 
@@ -44,6 +44,9 @@ class SearchableRecords(Records, Protocol):
 
     async def horizon(self, before: str | None, runs: int) -> str | None:
         """The run so many older."""
+
+    async def asking(self, most: int) -> Sequence[Due]:
+        """Places that wait for an answer."""
 
     async def queued(self, runs: Sequence[str]) -> Mapping[str, Queued]:
         """Why runs wait."""

@@ -22,6 +22,7 @@ from runner.web.api.table import routes as api_routes
 from runner.web.dashboard import (
     audit,
     live,
+    questions,
     reference,
     run_list,
     run_page,
@@ -44,6 +45,7 @@ PAGES: Final = (
     live.routes,
     run_list.routes,
     run_page.routes,
+    questions.routes,
     secrets.routes,
     tokens.routes,
     audit.routes,
@@ -80,7 +82,8 @@ def portal(services: Services) -> ASGIApp:
         ],
         exception_handlers={HTTPException: refused, RunnerError: refused, Exception: refused},
     )
-    return Door(app, services.accounts, Addresses(services.public_url, services.trusted_proxies))
+    counted = questions.counted(app, services.records.asking)
+    return Door(counted, services.accounts, Addresses(services.public_url, services.trusted_proxies))
 
 
 def _as_page(frame: Frame, request: Request, answer: Response, error: Exception) -> Response:

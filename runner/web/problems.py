@@ -31,6 +31,7 @@ from runner.problems import PROBLEM_TYPE, problem_document
 _REASONS: Final = {
     "unknown": 404, "full": 429, "draining": 503, "degraded": 503, "ended": 409, "live": 409, "gone": 409,
     "paused": 409, "not_paused": 409, "rerun": 409, "too_large": 413,
+    "answered": 409, "expired": 409, "ambiguous": 409, "busy": 503,
 }  # fmt: skip
 _STATUS: Final[Mapping[type[RunnerError], int]] = {
     StoreDegradedError: 503,

@@ -12,6 +12,7 @@ import msgspec
 from runner.accounts.accounts import Accounts
 from runner.clock import Clock
 from runner.definitions.model import Workflow
+from runner.engine.answers import Answers
 from runner.errors import Problem
 from runner.records import TailRow
 from runner.secrets.vault import Vault
@@ -46,6 +47,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     vault: Vault | None
     running: Running
     records: SearchableRecords
+    answers: Answers
     counts: Callable[[], Awaitable[Mapping[str, int]]]
     news: News
     tail: Tail

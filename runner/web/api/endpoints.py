@@ -123,14 +123,14 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def route(path: str, rows: Sequence[Endpoint], services: Services) -> Route:
-    """All methods of one path, so that a 405 names them all."""
+    """All methods of one path, so that a 405 names them all. An `{action}` may be a place, with slashes in it."""
     by_method = {each.method: each for each in rows}
 
     async def asked(request: Request) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
         return await by_method[method].ask(services, request)
 
-    return Route(PREFIX + path, asked, methods=list(by_method))
+    return Route(PREFIX + path.replace("{action}", "{action:path}"), asked, methods=list(by_method))
 
 
 class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

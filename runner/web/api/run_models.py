@@ -114,3 +114,11 @@ class Cancelling(Answer, frozen=True):
 
     run: str
     cancelling: bool
+
+
+class Answered(Answer, frozen=True):
+    """An answer that is on disk, and will be used once."""
+
+    run: str
+    action: str
+    answered: bool

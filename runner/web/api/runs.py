@@ -1,5 +1,5 @@
 """
-`/runs`: the list, one with its actions, its journal, ending it and letting it go on.
+`/runs`: the list, one with its actions, its journal, ending it, letting it go on, answering what it asks.
 
     GET /runs?state=failed&cursor=… ──► newest first          GET /runs/{run} ──► ETag, 304 while nothing changed
 
@@ -22,6 +22,7 @@ from runner.records import RunFilter
 from runner.web.api import run_models
 from runner.web.api.endpoints import Asked, Endpoint, Header, Page, cursor, json_answer, read_cursor
 from runner.web.documents import run_document
+from runner.web.inbox import answer_values
 from runner.web.lookups import show_run
 from runner.web.services import Services
 
@@ -45,6 +46,12 @@ class Rerun(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"st
     """From which action on; without it from the first that is unfinished."""
 
     start: Annotated[str, Meta(max_length=1000)] = ""
+
+
+class AnswerBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is answered: the fields of the callback."""
+
+    inputs: dict[str, Any] = {}
 
 
 async def _everything(services: Services, asked: Asked) -> Response:
@@ -96,6 +103,11 @@ async def _cancel(services: Services, asked: Asked) -> Response:
 
 async def _rerun(services: Services, asked: Asked) -> Response:
     return json_answer(await services.running.rerun(asked.part("run"), asked.body.start, asked.by), 202)
+
+
+async def _answer(services: Services, asked: Asked) -> Response:
+    run, action = asked.part("run"), asked.part("action")
+    return json_answer(await answer_values(services.answers, run, action, asked.body.inputs, asked.by))
 
 
 def shown_events(events: Sequence[AnyEvent]) -> msgspec.Raw:
@@ -166,5 +178,15 @@ ENDPOINTS: Final = (
         status=202,
         body=Rerun,
         problems=(404, 409, 429, 503),
+    ),
+    Endpoint(
+        method="POST",
+        path="/runs/{run}/actions/{action}/answer",
+        scope="run",
+        summary="Answer what a run waits for",
+        handler=_answer,
+        answer=run_models.Answered,
+        body=AnswerBody,
+        problems=(404, 409, 503),
     ),
 )

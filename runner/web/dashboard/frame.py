@@ -31,6 +31,7 @@ _FOREVER: Final = "public, max-age=31536000, immutable"
 PLACES: Final = (
     ("/", "Workflows"),
     ("/runs", "Runs"),
+    ("/inbox", "Inbox"),
     ("/settings/secrets", "Secrets"),
     ("/settings", "Settings"),
     ("/api", "API"),
@@ -76,6 +77,7 @@ class Frame:
                 caller=caller,
                 path=request.url.path,
                 here=_here(request.url.path),
+                asking=getattr(request.state, "asking", ""),
                 form_field=Markup('<input type="hidden" name="{}" value="{}">').format(FORM_FIELD, token),
                 **values,
             ),

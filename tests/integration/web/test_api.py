@@ -55,7 +55,9 @@ class TestScopes:
                 portal.stranger() as stranger,
             ):
                 for each in [row for row in rows if row.scope == scope]:
-                    path = "/api/v1" + each.path.replace("{name}", "nothing").replace("{run}", "nothing")
+                    path = "/api/v1" + each.path.replace("{name}", "nothing").replace("{run}", "nothing").replace(
+                        "{action}", "nothing"
+                    )
                     path += "?run=nothing" if each.path == "/events" else ""
                     refused, told, allowed = [await who.request(each.method, path) for who in (stranger, wrong, right)]
 
