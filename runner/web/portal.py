@@ -12,6 +12,8 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
@@ -55,6 +57,14 @@ PAGES: Final = (
 """The pages, one function each."""
 
 
+_WORTH_ZIPPING: Final = 1_000
+"""Bytes from which an answer is compressed. That tells nothing of a form's token by its length (BREACH): a session's
+cookie is `SameSite=Strict`, so that no other site can have a page of it made."""
+
+_ZIPPED: Final = 5
+"""zlib's level: 0.5 ms for a list of runs."""
+
+
 def portal(services: Services) -> ASGIApp:
     """The application."""
     frame = Frame()
@@ -81,6 +91,7 @@ def portal(services: Services) -> ASGIApp:
             metrics_route(services),
         ],
         exception_handlers={HTTPException: refused, RunnerError: refused, Exception: refused},
+        middleware=[Middleware(GZipMiddleware, minimum_size=_WORTH_ZIPPING, compresslevel=_ZIPPED)],
     )
     counted = questions.counted(app, services.records.asking)
     return Door(counted, services.accounts, Addresses(services.public_url, services.trusted_proxies))
