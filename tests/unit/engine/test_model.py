@@ -2,7 +2,8 @@
 The pure machine against random histories: whatever happens in whatever order, the invariants of a run hold.
 
 A history answers the machine's open intents one by one with random events, and at any point cancels, lets a deadline pass, or
-crashes: then the state is thrown away and folded anew from the part of the journal that was on disk.
+crashes: then the state is thrown away and folded anew from the part of the journal that was on disk. Rules that need a
+whole process (reload, a second owner of the store, keys, slots) are in `test_histories`.
 """
 
 from typing import Any
@@ -106,6 +107,7 @@ class Histories(RuleBasedStateMachine):
         self.clock = 1.0
         self.journal: list[Any] = []
         self.durable = 0
+        self.disk_writes = True
         self.open: list[Any] = []
         self.ended_places: set[tuple[str, int]] = set()
         self.run: Any = Run("r", self.plan)
@@ -276,7 +278,17 @@ class Histories(RuleBasedStateMachine):
             node = self.run.nodes.get(place)
             assert node is None or node.state not in {"succeeded", "failed"} or node.halted
 
-    @precondition(live)
+    @rule(seconds=st.floats(-1e9, 1e9))
+    def the_clock_is_set(self, seconds: Any) -> Any:
+        """By any amount: what comes next bears a time before what is on disk, or long after it."""
+        self.clock += seconds
+
+    @rule()
+    def the_disk_fails_or_is_mended(self) -> Any:
+        """While commits fail nothing more is on disk, and what was handed over waits in memory."""
+        self.disk_writes = not self.disk_writes
+
+    @precondition(lambda self: self.live() and self.disk_writes)
     @rule()
     def commit(self) -> Any:
         """Everything handed over so far is on disk."""
@@ -302,6 +314,7 @@ class Histories(RuleBasedStateMachine):
             }
         self.open = outstanding(self.run)
         self.apply(Recovered(self.tick(), 2))
+        self.disk_writes = True
         self.durable = len(self.journal)
 
     @precondition(lambda self: not self.live())
