@@ -17,10 +17,15 @@ from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.services import mariadb, postgres
 from tests.services.databases import fresh_mysql, fresh_postgres
 from tests.services.http_server import Handler, HttpServer, serve
+
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
+"""No test of properties fails for the time that a busy machine takes."""
 
 
 class OpenServer(Protocol):
