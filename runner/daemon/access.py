@@ -70,6 +70,7 @@ async def open_pages(
             running=engine.running,
             records=store,
             answers=engine.dispatcher.answers,
+            hindsight=engine.dispatcher.hindsight,
             counts=store.counts,
             news=engine.news,
             tail=store,

@@ -15,7 +15,6 @@ from runner.engine.callbacks import Addresses, address_value
 from runner.engine.facts import error_fields, fixed_values, run_field
 from runner.engine.limits import EngineLimits
 from runner.engine.plan import NO_NAMES, Names, Piece
-from runner.engine.recorder import Recorder
 from runner.engine.state import Body, Node, Run
 from runner.errors import SecretGoneError
 from runner.events import Stored
@@ -38,6 +37,13 @@ class Resolver(Protocol):
         """
 
 
+class Opens(Protocol):
+    """Gives the values of a journal: `runner.engine.recorder` the real ones, `runner.engine.hindsight` masked ones."""
+
+    async def load(self, stored: Stored, run: str = "") -> Labelled:
+        """A value of this run, or of another. Raises StoreError or SecretError where it cannot be had any more."""
+
+
 class RunRedactor(Redactor, Protocol):
     """The redactor of one run: it masks what the vault's does, and what the run alone knows."""
 
@@ -51,7 +57,7 @@ class Context:
     def __init__(
         self,
         run: Run,
-        recorder: Recorder,
+        recorder: Opens,
         *,
         redactor: RunRedactor,
         resolver: Resolver,

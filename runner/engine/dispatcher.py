@@ -20,6 +20,7 @@ from runner.engine.admission import Admissions, Submission
 from runner.engine.answers import Answers
 from runner.engine.children import ChildRuns
 from runner.engine.errands import Errands
+from runner.engine.hindsight import Hindsight
 from runner.engine.live import LiveRuns
 from runner.engine.loading import Loader
 from runner.engine.orders import Cancel, Wake
@@ -45,6 +46,7 @@ class Dispatcher:
         self._recovery = Recovery(services, self._runs, self._loader, admissions)
         self._reruns = Reruns(services, self._loader)
         self._answers = Answers(services, self._runs, self._loader)
+        self._hindsight = Hindsight(services, admissions)
 
     # ------------------------------------------------------------------------------------------------ runs come in
 
@@ -181,6 +183,11 @@ class Dispatcher:
     def answers(self) -> Answers:
         """What runs ask, and how they are answered."""
         return self._answers
+
+    @property
+    def hindsight(self) -> Hindsight:
+        """What actions were sent, seen afterwards."""
+        return self._hindsight
 
     def wake(self, run: str, place: str) -> None:
         """A parked place is due, or what it waited for is there."""

@@ -13,6 +13,7 @@ from runner.accounts.accounts import Accounts
 from runner.clock import Clock
 from runner.definitions.model import Workflow
 from runner.engine.answers import Answers
+from runner.engine.hindsight import Hindsight
 from runner.errors import Problem
 from runner.records import TailRow
 from runner.secrets.vault import Vault
@@ -48,6 +49,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     running: Running
     records: SearchableRecords
     answers: Answers
+    hindsight: Hindsight
     counts: Callable[[], Awaitable[Mapping[str, int]]]
     news: News
     tail: Tail

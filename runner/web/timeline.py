@@ -9,12 +9,12 @@ and no executor, so that a run of any revision can be shown; what never began is
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
 
-from runner.definitions.model import Workflow
+from runner.definitions.model import Body, Workflow
 from runner.events import (
     Accepted,
     ActionState,
@@ -37,6 +37,7 @@ from runner.events import (
 
 _ITEM: Final = re.compile(r"(.*)\[(\d+)\]")
 _ATTEMPT: Final = re.compile(r"~\d+$")
+_NUMBERS: Final = re.compile(r"\[\d+\]|~\d+")
 _STEP: Final = re.compile(r"\[\d+\]|/[^/\[~]+")
 _OUTCOMES: Final[dict[str, ActionState]] = {
     "succeeded": "succeeded",
@@ -100,6 +101,7 @@ class Timeline:
         self.recoveries = 0
         self._counts: dict[str, Counter[ActionState]] = {}
         self._workflow = workflow
+        self._types = dict(_types(workflow.body, "")) if workflow is not None else {}
 
     def apply(self, event: AnyEvent) -> None:
         """Take one event in; one that says nothing to a person changes nothing."""
@@ -162,9 +164,6 @@ class Timeline:
         named += body.finally_ if self.phase == "finally" else ()
         state: ActionState = "skipped" if self.ended else "pending"
         missing = [Line(action.id, action.type, state) for action in named if action.id not in self.lines]
-        types = {action.id: action.type for action in (*body.actions, *body.on_failure, *body.finally_)}
-        for line in begun:
-            line.type = line.type or types.get(line.place, "")
         return [*begun, *missing]
 
     def in_order(self, lines: Iterable[Line]) -> list[Line]:
@@ -175,7 +174,8 @@ class Timeline:
     def _line(self, place: str, at: float) -> Line:
         line = self.lines.get(place)
         if line is None:
-            line = self.lines[place] = Line(place, started_at=at, attempts=[])
+            kind = self._types.get(_NUMBERS.sub("", place), "")
+            line = self.lines[place] = Line(place, kind, started_at=at, attempts=[])
             self._count(line, 1)
         return line
 
@@ -219,6 +219,14 @@ class Timeline:
             return
         line.value, line.error, line.ended_at = event.value, event.error, event.at
         self._move(line, event.state)
+
+
+def _types(body: Body, around: str) -> Iterator[tuple[str, str]]:
+    """The type of each action by its path: its id after those of the groups around it."""
+    for action in (*body.actions, *body.on_failure, *body.finally_):
+        yield around + action.id, action.type
+        if action.body is not None:
+            yield from _types(action.body, f"{around}{action.id}/")
 
 
 def _around(place: str) -> list[str]:

@@ -11,7 +11,7 @@ Everything that is shown comes from the masked journal. `runner.web.dashboard.ru
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -22,11 +22,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from runner.clock import iso
+from runner.engine.state import IllegalEventError
+from runner.errors import RunnerError
 from runner.events import AnyEvent, Failure
-from runner.records import RunRow
+from runner.records import RunFilter, RunRow
 from runner.web.api.runs import shown_events
 from runner.web.caller import caller_of, parse_form
 from runner.web.dashboard import run_view
+from runner.web.dashboard.curl import as_curl
 from runner.web.dashboard.frame import Frame, to
 from runner.web.dashboard.graph import lay_out
 from runner.web.dashboard.graph_svg import draw
@@ -35,7 +38,7 @@ from runner.web.dashboard.shown_values import Shown, shown, shown_json
 from runner.web.documents import failure_document, run_document, stored_json
 from runner.web.folds import Fold, Folds
 from runner.web.services import Services
-from runner.web.timeline import Attempt
+from runner.web.timeline import Attempt, Line
 
 JOURNAL_ROWS: Final = 100
 _LONGEST_NUMBER: Final = 9
@@ -53,6 +56,23 @@ def routes(services: Services, frame: Frame) -> list[Route]:
         Route(f"{one}/cancel", pages.cancel, methods=["POST"]),
         Route(f"{one}/rerun", pages.rerun, methods=["POST"]),
     ]
+
+
+class Sent(NamedTuple):
+    """What an action was sent: as a value, and as a command where it is one; or why that cannot be told."""
+
+    value: Shown | None = None
+    curl: str = ""
+    why: str = ""
+
+
+class Beside(NamedTuple):
+    """The same action of another run."""
+
+    run: str
+    row: run_view.Row
+    value: Shown | None
+    sent: Sent
 
 
 class RunPages:
@@ -100,10 +120,13 @@ class RunPages:
         if line.items is not None:
             state = request.query_params.get("state", run_view.first_state(found.counts))
             items = run_view.items(fold.timeline, span, place, state, _number(request, "after", -1))
+        input_ = await self._sent(row, line)
         return self._frame.page(
             request,
             "action.html",
             **self._head(row, fold, now),
+            sent=input_,
+            beside=await self._beside(row, place),
             row=found,
             line=line,
             attempts=[(each, failure_document(each.error), _took(each)) for each in line.attempts],
@@ -114,6 +137,33 @@ class RunPages:
             items=items,
             can_begin=_can_begin(row, fold, place),
         )
+
+    async def _sent(self, row: RunRow, line: Line) -> Sent:
+        """What a place was sent, or why that cannot be told."""
+        if line.started_at is None or line.items is not None:
+            return Sent()
+        try:
+            found = await self._services.hindsight.sent(row.id, line.place)
+        except (RunnerError, IllegalEventError) as error:
+            return Sent(why=str(error))
+        if found is None:
+            return Sent()
+        is_http = line.type == "http" and isinstance(found, dict)
+        return Sent(shown_json(msgspec.json.encode(found)), as_curl(found) if is_http else "")
+
+    async def _beside(self, row: RunRow, place: str) -> Beside | None:
+        """The same action of the last run that succeeded."""
+        wanted = RunFilter(workflow=row.workflow, states=("succeeded",), limit=2)
+        other = next((each for each in await self._services.records.find(wanted) if each.id != row.id), None)
+        if other is None:
+            return None
+        fold = await self._folds.of(other)
+        span = run_view.span_of(fold.timeline, self._services.clock.wall())
+        found = run_view.one(fold.timeline, span, place)
+        if found is None or found.line.started_at is None:
+            return None
+        value = await shown(found.line.value, other.id, self._services.records)
+        return Beside(other.id, found, value, await self._sent(other, found.line))
 
     async def journal(self, request: Request) -> Response:
         """The appends of the run."""

@@ -22,6 +22,15 @@ const dress = (root) => {
   }
 };
 
+const copyable = (root) => {
+  for (const text of navigator.clipboard ? root.querySelectorAll("[data-copy]:not([data-local])") : []) {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "quiet", textContent: "Copy" });
+    button.onclick = async () => { await navigator.clipboard.writeText(text.textContent); button.textContent = "Copied"; };
+    text.after(button);
+    text.dataset.local = "";
+  }
+};
+
 const refresh = async () => {
   const parts = [...document.querySelectorAll("[data-live][id]")];
   const isBusy = parts.some((part) => part.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]), textarea, select"));
@@ -46,6 +55,7 @@ const refresh = async () => {
     next.dataset.seen = next.textContent;
     old.replaceWith(next);
     dress(next);
+    copyable(next);
     if (ticked) document.getElementById(ticked)?.focus();
     else if (focused) [...next.querySelectorAll("a[href]")].find((each) => each.getAttribute("href") === focused)?.focus();
   }
@@ -85,5 +95,6 @@ document.addEventListener("keydown", (event) => {
 });
 
 dress(document);
+copyable(document);
 listen();
 setTimeout(live, 2000);
