@@ -7,11 +7,14 @@ The daemon's log: one line an event, redacted when it is finished.
 
 `configure` is called once by the composition root; everybody else asks `get` for a logger and binds what is running by
 `bound`. Redaction comes last, on the line as it would be written: a filter before formatting misses tracebacks and the
-`repr` of what somebody logged. Whatever fails in here is swallowed: a log must not end a run.
+`repr` of what somebody logged. Lines of level info go out at the end of a turn of the event loop, all others at once.
+Whatever fails in here is swallowed: a log must not end a run.
 """
 
+import asyncio
 import json
 import logging
+import threading
 import time
 import traceback
 from collections.abc import Mapping, MutableMapping
@@ -35,6 +38,9 @@ _QUIET: Final = ("httpx", "httpcore", "aiosqlite", "hpack", "h2", "asyncio", "ai
 
 _LONGEST: Final = 65_536
 """Characters of a line; it is cut after it was redacted."""
+
+_MOST_GATHERED: Final = 200
+"""Lines that are written together at most."""
 
 _LEVELS: Final = {"warn": "warning", "critical": "error", "fatal": "error", "exception": "error", "err": "error"}
 _CONTROL: Final = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
@@ -89,6 +95,9 @@ class Writer:
         self._redactor = redactor
         self._stream = stream
         self._as_json = as_json
+        self._lock = threading.RLock()  # a warning of the collector's may come in the middle of a write
+        self._lines: list[str] = []
+        self._asked: asyncio.AbstractEventLoop | None = None
 
     def take(self, logger: "_Named", method: str, event: MutableMapping[str, Any]) -> str:
         """The last processor of structlog's chain: nothing is left for its own loggers to print."""
@@ -102,8 +111,29 @@ class Writer:
                 line = self._finished(_fields(_LEVELS.get(level, level), event))
             except Exception:  # noqa: BLE001  the text must not pass unmasked, and a log must not end a run
                 line = json.dumps({"ts": iso(time.time()), "level": "error", "event": FAILED})
-            self._stream.write(line + "\n")
-            self._stream.flush()
+            with self._lock:
+                self._lines.append(line)
+                if level != "info" or not self._flushes_soon():
+                    self.flush()
+
+    def flush(self) -> None:
+        """Write what is still to be written. Never raises."""
+        with suppress(Exception), self._lock:
+            lines, self._lines, self._asked = self._lines, [], None
+            if lines:
+                self._stream.write("\n".join(lines) + "\n")
+                self._stream.flush()
+
+    def _flushes_soon(self) -> bool:
+        """Whether what the event loop does in this turn is written at its end: under load that is many ends of runs."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        if self._asked is not loop:
+            self._asked = loop
+            loop.call_soon(self.flush)
+        return len(self._lines) < _MOST_GATHERED
 
     def _finished(self, event: dict[str, Any]) -> str:
         """
@@ -145,6 +175,10 @@ class Bridge(logging.Handler):
             message = "a record that cannot be formatted"
         event = {**get_contextvars(), "event": message, "logger": record.name, "exc_info": record.exc_info}
         self._writer.write(record.levelname.lower(), event)
+
+    def flush(self) -> None:
+        """At the end of the process, by the standard library."""
+        self._writer.flush()
 
 
 def _fields(level: str, event: Mapping[str, Any]) -> dict[str, Any]:

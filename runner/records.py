@@ -203,6 +203,8 @@ class Admitted(msgspec.Struct, frozen=True):
 class Claimed(msgspec.Struct, frozen=True):
     """
     A run that this boot now executes: fold its journal and go on. `waiting`: it only waited when it was last written.
+
+    `only`, from a claim, is its whole journal where that is a single append: such a run need not be read.
     """
 
     run: str
@@ -210,6 +212,7 @@ class Claimed(msgspec.Struct, frozen=True):
     revision: str
     parent: Parent | None
     waiting: bool = False
+    only: JournalRow | None = None
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,17 +1,18 @@
 """
 Accept runs, end what is asked to end, say what became of it.
 
-    submit ──► Store.admit ──► running ──► LiveRuns ──► ended ──► wait
+    submit ──► Store.admit ──► running ──► LiveRuns ──► ended ──► wait, end
                      │                          │  ▲
                      └──► queued ──claim────────┘  └── parked in the store ──due──┘
 
 The face of the engine: `runner.daemon` opens it with `open_dispatcher`; triggers, the command line and pages call
-`submit`, `cancel_durably` and `wait`. Slots and what is in memory are `runner.engine.live`'s.
+`submit`, `cancel_durably`, `wait` and `end`. Slots and what is in memory are `runner.engine.live`'s.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import NamedTuple
 
 import anyio
 import anyio.abc
@@ -25,11 +26,19 @@ from runner.engine.live import LiveRuns
 from runner.engine.loading import Loader
 from runner.engine.orders import Cancel, Wake
 from runner.engine.recovery import Recovery, Starts
+from runner.engine.releases import Release
 from runner.engine.reruns import Reruns
 from runner.engine.services import Services
 from runner.errors import RefusedError, StoreError
-from runner.events import About, CancelReason
+from runner.events import About, CancelReason, Ended
 from runner.ports import Admitted, RunRow
+
+
+class Awaited(NamedTuple):
+    """A run whose end somebody waits for. `release`: what he is told; None where the run is not new."""
+
+    admitted: Admitted
+    release: Release | None
 
 
 class Dispatcher:
@@ -74,6 +83,12 @@ class Dispatcher:
                 runs.free += 1
                 runs.nudge()
         return accepted.admitted
+
+    async def submit_awaited(self, submission: Submission) -> Awaited:
+        """The same for one who goes on to `end`: what happens to the run from here on is not missed."""
+        admitted = await self.submit(submission)
+        is_new = admitted.verdict in {"running", "queued"}
+        return Awaited(admitted, self._runs.releases.of(admitted.run) if is_new else None)
 
     async def rerun(self, run: str, action: str = "", by: str = "") -> Admitted:
         """
@@ -141,18 +156,36 @@ class Dispatcher:
         """
         while True:
             released = self._runs.releases.of(run)
-            if run in self._runs.conductors:
-                await released.wait()
-                continue
-            row = await self._services.store.get(run)
-            if row is None:
-                raise RefusedError(f"there is no run {run}", reason="unknown")
-            if row.ended_at is not None:
-                self._runs.releases.announce(run)
+            if run not in self._runs.conductors and (row := await self._ended(run)) is not None:
                 return row
-            if run in self._runs.left:
-                raise StoreError(f"run {run} is left as it lies in the store; the log tells why")
             await released.wait()
+
+    async def end(self, awaited: Awaited) -> Ended:
+        """How an accepted run ended, once it has: from memory where it went through it. Raises as `wait`."""
+        run, released = awaited.admitted.run, awaited.release
+        while True:
+            if released is not None:
+                await released.wait()
+                if released.ended is not None:
+                    return released.ended
+            released = self._runs.releases.of(run)  # it was let go for another reason: it rests, or was ended unread
+            if run not in self._runs.conductors and await self._ended(run) is not None:
+                ended = await self._services.store.end(run)
+                if ended is None:
+                    raise StoreError(f"run {run} has ended, and its journal does not say how")
+                return ended
+
+    async def _ended(self, run: str) -> RunRow | None:
+        """The row of a run that lies in the store and has ended."""
+        row = await self._services.store.get(run)
+        if row is None:
+            raise RefusedError(f"there is no run {run}", reason="unknown")
+        if row.ended_at is not None:
+            self._runs.releases.announce(run)
+            return row
+        if run in self._runs.left:
+            raise StoreError(f"run {run} is left as it lies in the store; the log tells why")
+        return None
 
     def cancel(self, run: str, why: CancelReason = "person", by: str = "") -> None:
         """Ask a live run to end; one that waits or is queued is taken up for it. Nobody hears whether it had ended."""

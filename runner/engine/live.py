@@ -30,6 +30,8 @@ from runner.engine.services import Services
 from runner.engine.state import Run
 from runner.engine.wakeups import Wakeups
 from runner.errors import RunnerError
+from runner.events import Ended
+from runner.ports import Claimed
 
 _log = logging.getLogger(__name__)
 
@@ -190,10 +192,12 @@ class LiveRuns:
         return next(iter(self._ready), None)
 
     async def tick(self) -> None:
-        """Hand over starts that wait for company, so that lists show what runs."""
+        """Hand over starts that wait for company, so that lists show what runs; look for what runs here have parked."""
         while True:
             await self._services.clock.sleep(_TICK)
             self.hand_over(list(self.conductors))
+            if self.conductors:
+                self.wakeups.nudge()
 
     def nudge(self) -> None:
         """Something changed: look who may have a slot."""
@@ -204,10 +208,10 @@ class LiveRuns:
         self.free -= wanted
         claimed = await self.queued.claim(wanted)
         self.free += wanted
-        for run in claimed:
-            self._take(run, [])
+        for claim in claimed:
+            self._take(claim.run, [], claim)
 
-    def _take(self, run: str, orders: list[Order]) -> None:
+    def _take(self, run: str, orders: list[Order], claimed: Claimed | None = None) -> None:
         """Take a slot, and the run out of the store."""
         known = self._taking.get(run)
         if known is not None:
@@ -215,12 +219,12 @@ class LiveRuns:
             return
         self.free -= 1
         self._taking[run] = orders
-        self._tasks.start_soon(self._take_up, run)
+        self._tasks.start_soon(self._take_up, run, claimed)
 
-    async def _take_up(self, run: str) -> None:
+    async def _take_up(self, run: str, claimed: Claimed | None) -> None:
         """Fold a run that lies in the store and go on with it; the slot is taken already."""
         try:
-            loaded = await self._loader.usable(run) if run not in self.conductors else None
+            loaded = await self._loader.usable(run, claimed) if run not in self.conductors else None
         except RunnerError as error:
             self._leave(run, f"it cannot be read now: {error}")
             return
@@ -268,11 +272,11 @@ class LiveRuns:
                 order.too_late()
         elif conductor.unread or conductor.has_messages:
             self.ready(run.id, *(conductor.unread or [Wake(RUN_PLACE)]))
-        self._free_slot(run.id)
+        self._free_slot(run.id, run.ended)
         parent = run.accepted.parent if run.accepted is not None else None
         if how == "ended" and parent is not None:
             self.tell(parent.run, Wake(parent.place))
-        else:
+        elif how == "parked":
             self.wakeups.nudge()
 
     def _leave(self, run: str, why: str) -> None:
@@ -284,9 +288,9 @@ class LiveRuns:
         self.left.add(run)
         self._free_slot(run)
 
-    def _free_slot(self, run: str) -> None:
+    def _free_slot(self, run: str, ended: Ended | None = None) -> None:
         self.free += 1
         self.queued.unblock()
-        self.releases.announce(run)
+        self.releases.announce(run, ended)
         self._drained.set()
         self.nudge()

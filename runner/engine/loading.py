@@ -8,11 +8,13 @@ memory: a redactor of its own, a recorder that knows its last sequence number, a
 """
 
 import logging
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from runner.engine.admission import Admissions
 from runner.engine.context import Context
 from runner.engine.evolve import evolve
+from runner.engine.plan import Plan
 from runner.engine.recorder import Recorder
 from runner.engine.resume import fold, in_flight
 from runner.engine.run import Conductor
@@ -21,7 +23,7 @@ from runner.engine.state import Run
 from runner.engine.waits import Children
 from runner.errors import RunnerError, StoreReadError
 from runner.events import AnyEvent, Failure, Finished, Recovered
-from runner.ports import RunRow
+from runner.ports import Claimed, JournalRow, RunRow
 
 _log = logging.getLogger(__name__)
 
@@ -55,13 +57,16 @@ class Loader:
             return None
         return await self.folded(row)
 
-    async def usable(self, run: str) -> Loaded | None:
+    async def usable(self, run: str, claimed: Claimed | None = None) -> Loaded | None:
         """
-        The same; but a run whose journal cannot be used is ended by that name, and gives None too.
+        The same; but a run whose journal cannot be used is ended by that name, and gives None too. A `claimed` one
+        that came with its journal is not read.
 
         Raises StoreError where it cannot be read now.
         """
         try:
+            if claimed is not None and claimed.only is not None:
+                return self._folded(run, await self._admissions.plan_of(claimed.revision), (claimed.only,))
             return await self.stored(run)
         except StoreReadError:
             raise
@@ -74,12 +79,15 @@ class Loader:
         """The run as its journal has it, and as it is after `events`, which stand in no journal. Raises as `stored`."""
         plan = await self._admissions.plan_of(row.revision)
         rows = await self._services.store.read(row.id)
-        run = fold(row.id, plan, rows)
-        for event in events:
-            evolve(run, event)
+        loaded = self._folded(row.id, plan, rows, *events)
         ran = row.state == "running" and not row.waiting
-        was_cut_off = ran and rows[-1].boot != self._services.store.boot
-        return self.loaded(run, seq=rows[-1].seq)._replace(was_cut_off=was_cut_off)
+        return loaded._replace(was_cut_off=ran and rows[-1].boot != self._services.store.boot)
+
+    def _folded(self, run: str, plan: Plan, rows: Sequence[JournalRow], *events: AnyEvent) -> Loaded:
+        state = fold(run, plan, rows)
+        for event in events:
+            evolve(state, event)
+        return self.loaded(state, seq=rows[-1].seq)
 
     def loaded(self, run: Run, *, seq: int) -> Loaded:
         """A run whose state is known; `seq` is the number of its last append."""

@@ -1,7 +1,7 @@
 """
 The runs that are accepted and lie queued in the store: about how many there are, and which this process has claimed.
 
-    arrived() ──► number + 1 ──slot free──► claim() ──► ids of runs that are running from now on
+    arrived() ──► number + 1 ──slot free──► claim() ──► runs that are running from now on
 
 How many is a guess that may be too high, and is set right by a look at the store whenever a claim gets none. Held by
 `runner.engine.live`, which takes up what is claimed; no slot is counted in here.
@@ -41,7 +41,7 @@ class QueuedRuns:
         """A run has left: a limit may let others go."""
         self._blocked = False
 
-    async def claim(self, most: int) -> list[str]:
+    async def claim(self, most: int) -> list[Claimed]:
         """Up to `most` queued runs that their limits let go; they are this process's to take up."""
         before = self._arrivals
         claimed: list[Claimed] = []
@@ -53,9 +53,8 @@ class QueuedRuns:
         self._blocked = not claimed and self._arrivals == before
         if self._blocked:
             await self.count()
-        runs = [each.run for each in claimed]
-        self._claimed.update(runs)
-        return runs
+        self._claimed.update(each.run for each in claimed)
+        return claimed
 
     async def count(self) -> int:
         """Learn how many runs are queued; says how many are running."""

@@ -61,7 +61,8 @@ class Conductor:
                 self._stage.tasks = tasks
                 self._deadlines.arm_all()
                 how = await self._loop()
-                tasks.cancel_scope.cancel()
+                if self._stage.has_spawned:  # anyio makes a long text of each cancellation
+                    tasks.cancel_scope.cancel()
         except ExceptionGroup as group:  # the first cause says enough: the others are its followers
             raise group.exceptions[0] from None
         return how

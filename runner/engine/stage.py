@@ -41,6 +41,7 @@ class Stage:
         self.messages: deque[Message] = deque()
         self.timers = 0
         self.tasks: anyio.abc.TaskGroup | None = None
+        self.has_spawned = False
         self._arrived: anyio.Event | None = None
 
     def apply(self, event: AnyEvent, value: Labelled | None = None) -> None:
@@ -71,6 +72,7 @@ class Stage:
     def spawn(self, task: Callable[..., Coroutine[Any, Any, None]], *arguments: object, action: str = "") -> None:
         """Run something beside the run's task, at most as long as the run is in memory; for an action, if it is."""
         assert self.tasks is not None
+        self.has_spawned = True
         self.tasks.start_soon(task, *arguments, name=task_name(self.run.plan.workflow.name, action))
 
     def timer(self, seconds: float, message: Message) -> None:

@@ -23,9 +23,9 @@ Outer = Callable[[int, int], tuple[int, int]]
 def spans(data: bytes, chain: Sequence[Needles]) -> list[Span]:
     """Where secrets lie, in order, none over another."""
     known = [needles for needles in chain if needles.table]
-    if not known or not data:
+    shortest = min((needles.shortest for needles in known), default=0)
+    if not known or len(data) < shortest:  # what is read out of a text is no longer than it
         return []
-    shortest = min(needles.shortest for needles in known)
     return merge(_found(data, known, shortest, _LEVELS))
 
 

@@ -85,8 +85,10 @@ class Admissions:
         current = self._appends.boot(connection)
         if boot != current:
             raise old_boot("a claim", boot, current)
-        rows = connection.execute(self._sql["claim"], (now, max(0, most))).fetchall()
-        return [claimed(row) for row in sorted(rows, key=lambda row: row[0])]
+        rows = sorted(connection.execute(self._sql["claim"], (now, max(0, most))).fetchall(), key=lambda row: row[0])
+        found = connection.execute(self._sql["only_appends"], (listed(row[0] for row in rows),)) if rows else ()
+        only = {run: append for run, *append in found}
+        return [claimed(row, only.get(row[0])) for row in rows]
 
     def _first(
         self, connection: sqlite3.Connection, asked: Admission, firsts: dict[tuple[str, str], tuple[str, float | None]]

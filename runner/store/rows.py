@@ -3,10 +3,13 @@ Rows of the database as the values of `runner.ports`.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+from runner.errors import StoreFormatError
 from runner.events import Parent
 from runner.ports import Claimed, RunRow
+from runner.store.journal import journal_row
 
 
 def run_row(row: Sequence[Any]) -> RunRow:
@@ -15,7 +18,16 @@ def run_row(row: Sequence[Any]) -> RunRow:
     return RunRow(**{**run, "waiting": bool(run["waiting"])})
 
 
-def claimed(row: Sequence[Any]) -> Claimed:
-    """A row of `id, workflow, revision, parent, parent_place, parent_depth, waiting`."""
+def claimed(row: Sequence[Any], only: Sequence[Any] | None = None) -> Claimed:
+    """
+    A row of `id, workflow, revision, parent, parent_place, parent_depth, waiting`; `only` is its only append.
+
+    One that is none of this version's is left out: whoever reads the journal says so.
+    """
     run, workflow, revision, parent, place, depth, waiting = row
-    return Claimed(run, workflow, revision, None if parent is None else Parent(parent, place, depth), bool(waiting))
+    caller = None if parent is None else Parent(parent, place, depth)
+    first = None
+    if only is not None:
+        with suppress(StoreFormatError):
+            first = journal_row(run, *only)
+    return Claimed(run, workflow, revision, caller, bool(waiting), first)

@@ -31,6 +31,7 @@ from runner.records import FiringRow
 from runner.store.admission import Lane, Place, Standing, decide, decide_again, lane_of, reopened
 from runner.store.bounds import AT_ONCE, ENDED
 from runner.store.fence import no_such_run, not_ended, old_boot, taken
+from runner.store.journal import journal_row
 from runner.store.memory_firings import FiringTables
 from runner.store.statements import lowered
 
@@ -219,7 +220,14 @@ class Tables:
         for entry in ready:
             first = now if entry.row.started_at is None else entry.row.started_at
             entry.row = msgspec.structs.replace(entry.row, state="running", started_at=first)
-        return [entry.claimed for entry in ready]
+        return [self._claimed(entry) for entry in ready]
+
+    def _claimed(self, entry: Entry) -> Claimed:
+        run, journal = entry.row.id, self.journal[entry.row.id]
+        first = journal.get(1)
+        if first is None or len(journal) > 1:
+            return entry.claimed
+        return msgspec.structs.replace(entry.claimed, only=journal_row(run, 1, first.boot, first.at, first.events))
 
     def _queued(self) -> list[Entry]:
         return sorted((e for e in self.runs.values() if e.row.state == "queued"), key=lambda entry: entry.row.id)

@@ -93,14 +93,14 @@ def refused(error: RunnerError) -> Answer:
     return problem(503, "this trigger cannot be served now; the daemon's log tells why")
 
 
-async def ended(run: str, end: Ended | None, services: TriggerServices) -> Answer:
+async def ended(run: str, end: Ended, services: TriggerServices) -> Answer:
     """What a run's end means to a caller that waited for it. Raises StoreError."""
-    if end is not None and end.response is not None:
+    if end.response is not None:
         return _written(run, msgspec.json.decode(await _json(end.response, run, services)))
-    if end is not None and end.state == "succeeded":
+    if end.state == "succeeded":
         output = b"null" if end.output is None else await _json(end.output, run, services)
         return Answer(200, output, (("content-type", _JSON), ("runner-run", run)))
-    what = "was cancelled" if end is not None and end.state == "cancelled" else "failed"
+    what = "was cancelled" if end.state == "cancelled" else "failed"
     return problem(500, f"the run {what}", run=run)
 
 

@@ -10,6 +10,7 @@ anything (405); OPTIONS tells the methods. Of what a caller sent nothing stands 
 
 import re
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import anyio
@@ -22,7 +23,9 @@ from runner.definitions.fields import decode
 from runner.definitions.model import Trigger, Workflow
 from runner.definitions.triggers import Deduplicate, HttpTrigger
 from runner.engine.admission import Submission
+from runner.engine.dispatcher import Awaited
 from runner.errors import ExpressionError, RefusedError, RunnerError, StoreError
+from runner.events import Ended
 from runner.expressions.labels import Labelled
 from runner.ports import Admitted
 from runner.triggers import answers
@@ -185,26 +188,25 @@ class HttpTriggers:
             return json_answer(202, {"ignored": True})
         inputs = await computed.filled(value, services)
         key, until = await self._key(route, value, proof)
-        admitted = await services.dispatcher.submit(
-            Submission(
-                workflow=route.workflow,
-                inputs=inputs,
-                trigger=value,
-                kind="http",
-                dedupe=key,
-                dedupe_until=until,
-                answers=route.answers,
-            )
+        submission = Submission(
+            workflow=route.workflow,
+            inputs=inputs,
+            trigger=value,
+            kind="http",
+            dedupe=key,
+            dedupe_until=until,
+            answers=route.answers,
         )
-        if admitted.verdict == "skipped":
-            if route.config.respond == "result":
-                return problem(409, "a run goes on already (concurrency.when_full: skip)", reason="skip")
-            return json_answer(202, {"ignored": True, "reason": "skip"})
-        if route.config.respond == "result":
-            ended = await self._waited(admitted, request, float(route.config.response_timeout))
-            if ended is not None:
-                return ended
-        return self._accepted(admitted)
+        if route.config.respond == "accepted":
+            admitted = await services.dispatcher.submit(submission)
+            if admitted.verdict == "skipped":
+                return json_answer(202, {"ignored": True, "reason": "skip"})
+            return self._accepted(admitted)
+        awaited = await services.dispatcher.submit_awaited(submission)
+        if awaited.admitted.verdict == "skipped":
+            return problem(409, "a run goes on already (concurrency.when_full: skip)", reason="skip")
+        ended = await self._waited(awaited, request, float(route.config.response_timeout))
+        return ended or self._accepted(awaited.admitted)
 
     async def _key(self, route: Route, value: Labelled, proof: Proof) -> tuple[str | None, float | None]:
         """
@@ -219,43 +221,46 @@ class HttpTriggers:
             until = max(until or 0.0, proof.replays_until + 1)
         return key, until
 
-    async def _waited(self, admitted: Admitted, request: Received, seconds: float) -> Answer | None:
+    async def _waited(self, awaited: Awaited, request: Received, seconds: float) -> Answer | None:
         """The run's end as an answer; None where it takes longer, or the caller is gone."""
-        services, run = self._services, admitted.run
+        came: list[Ended | None] = []
+
+        async def wait() -> None:
+            try:
+                came.append(await self._services.dispatcher.end(awaited))
+            except RunnerError:  # it was accepted and goes on later: a caller that asks again must not think otherwise
+                came.append(None)
+
         began = time.monotonic()
-        row = None
-        try:
-            with anyio.move_on_after(min(PATIENT_SECONDS, seconds)):
-                row = await services.dispatcher.wait(run)
-        except (
-            RunnerError
-        ):  # it was accepted all the same, and goes on later: a caller that asks again must not think not
-            return None
-        if row is None:
-            left = seconds - (time.monotonic() - began)
-            with anyio.move_on_after(left):
-                async with anyio.create_task_group() as tasks:
-
-                    async def gone() -> None:
-                        await request.hung_up()
-                        tasks.cancel_scope.cancel()
-
-                    tasks.start_soon(gone)
-                    try:
-                        row = await services.dispatcher.wait(run)
-                    except RunnerError:
-                        row = None
-                    tasks.cancel_scope.cancel()
-        if row is None:
+        with anyio.move_on_after(min(PATIENT_SECONDS, seconds)):
+            await wait()
+        if not came:
+            with anyio.move_on_after(seconds - (time.monotonic() - began)):
+                await _unless_gone(request, wait)
+        ended = came[0] if came else None
+        if ended is None:
             return None
         try:
-            return await answers.ended(run, await services.store.end(run), services)
+            return await answers.ended(awaited.admitted.run, ended, self._services)
         except StoreError:
-            return problem(500, "the run has ended; what it answers cannot be read", run=run)
+            return problem(500, "the run has ended; what it answers cannot be read", run=awaited.admitted.run)
 
     def _accepted(self, admitted: Admitted) -> Answer:
         location = f"{self._services.base}/api/v1/runs/{admitted.run}"
         return json_answer(202, {"run": admitted.run}, ("location", location))
+
+
+async def _unless_gone(request: Received, wait: Callable[[], Awaitable[None]]) -> None:
+    """Wait, but no longer than the caller is there."""
+    async with anyio.create_task_group() as tasks:
+
+        async def gone() -> None:
+            await request.hung_up()
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(gone)
+        await wait()
+        tasks.cancel_scope.cancel()
 
 
 def _error(error: ExpressionError) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """
 What triggers were given by the composition root, as one value.
 
-    dispatcher (submit, wait) · store (last, end, blob, firings) · resolver · sealer · redactor · clock
+    dispatcher (submit, submit_awaited, end) · store (last, blob, firings) · resolver · sealer · redactor · clock
 
 Each kind of trigger takes from it what it needs; nothing here does anything.
 """
@@ -15,7 +15,9 @@ from runner.clock import Clock
 from runner.engine.admission import Submission
 from runner.engine.answers import Answers
 from runner.engine.context import Resolver
-from runner.ports import Admitted, ExecutorLimits, Redactor, RunRow, Sealer, Store
+from runner.engine.dispatcher import Awaited
+from runner.events import Ended
+from runner.ports import Admitted, ExecutorLimits, Redactor, Sealer, Store
 
 Refused = Callable[[str, str, str], object]
 
@@ -34,8 +36,11 @@ class Dispatcher(Protocol):
     def answers(self) -> Answers:
         """What runs ask, and how they are answered."""
 
-    async def wait(self, run: str) -> RunRow:
-        """The run's row once it has ended."""
+    async def submit_awaited(self, submission: Submission) -> Awaited:
+        """The same for one who goes on to `end`."""
+
+    async def end(self, awaited: Awaited) -> Ended:
+        """How an accepted run ended, once it has. Raises RefusedError, StoreError."""
 
 
 class TriggerServices(msgspec.Struct, frozen=True, kw_only=True):

@@ -35,6 +35,12 @@ update runs set state = 'running', started_at = coalesce(started_at, ?)
 where id in (select id from runs indexed by runs_ready where state = 'queued' and place is not 'held' order by id limit ?)
 returning id, workflow, revision, parent, parent_place, parent_depth, waiting;
 
+-- name: only_appends
+-- The journals of those of some runs that hold a single append.
+select run, seq, boot, at, events from journal as first
+where run in (select value from json_each(?)) and seq = 1
+    and not exists (select 1 from journal where run = first.run and seq = 2);
+
 -- name: to_reopen
 -- What decides whether an ended run may go on: its state, its lane and the limit there, its parent.
 select state, lane, run_limit, parent from runs where id = ?;

@@ -178,8 +178,8 @@ class TestClaims:
         await admit(store, "run-2", start=False, parent=parent)
 
         assert await store.claim(1, 2) == [
-            Claimed("run-1", "sync", WORKFLOW.revision, None),
-            Claimed("run-2", "sync", WORKFLOW.revision, parent),
+            Claimed("run-1", "sync", WORKFLOW.revision, None, only=(await store.read("run-1"))[0]),
+            Claimed("run-2", "sync", WORKFLOW.revision, parent, only=(await store.read("run-2"))[0]),
         ]
         row = await store.get("run-1")
         assert row is not None

@@ -334,3 +334,33 @@ class TestFailure:
 
         log.get("x").info("to nobody")
         logging.getLogger("x").warning("to nobody")
+
+
+class TestTurns:
+    async def test_what_one_turn_of_the_loop_says_goes_out_at_its_end(
+        self, redactor: Redactor, stream: io.StringIO
+    ) -> None:
+        """Lines of level info are written together; a warning goes out at once, and those before it."""
+        log.configure("info", "json", redactor, stream)
+        say = log.get("runner.test")
+        say.info("one")
+        say.info("two")
+        assert lines(stream) == []
+        await anyio.lowlevel.checkpoint()
+        assert [line["event"] for line in lines(stream)] == ["one", "two"]
+        say.info("three")
+        say.warning("four")
+        assert [line["event"] for line in lines(stream)] == ["one", "two", "three", "four"]
+
+    async def test_many_do_not_wait_for_the_end_of_the_turn(self, redactor: Redactor, stream: io.StringIO) -> None:
+        """What is gathered is bounded; the rest goes out at the end of the process at the latest."""
+        log.configure("info", "json", redactor, stream)
+        say = log.get("runner.test")
+        for number in range(250):
+            say.info(str(number))
+        assert len(lines(stream)) == 200
+
+        for handler in logging.getLogger().handlers:
+            handler.flush()
+
+        assert len(lines(stream)) == 250
