@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from runner.events import Accepted
 from runner.records import RunRow
 
 
@@ -48,3 +49,6 @@ class Overviews(Protocol):
 
     async def turn(self, workflow: str) -> Turn | None:
         """Where it broke; None where it never succeeded, or where nothing failed since."""
+
+    async def accepted(self, run: str) -> Accepted | None:
+        """What a run was accepted with, without reading the rest of its journal."""

@@ -11,7 +11,7 @@ Open the pages and the API with the accounts that guard them, and tell how to ge
 import os
 import platform
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -28,6 +28,7 @@ from runner.daemon.root import Engine
 from runner.secrets.vault import Vault
 from runner.settings import Loaded, Settings
 from runner.store.sqlite import SqliteStore
+from runner.triggers.shown import Shown
 from runner.web.health import Reasons
 from runner.web.pauses import Pauses
 from runner.web.services import Documents, Services
@@ -42,11 +43,12 @@ async def open_pages(
     port: int,
     *,
     vault: Vault | None,
+    mask: Callable[[str], Awaitable[str]],
     engine: Engine,
     store: SqliteStore,
     catalogs: Catalogs,
     pauses: Pauses,
-    workflows: Documents,
+    workflows: Shown,
     usage: Documents,
     reasons: Reasons,
 ) -> AsyncIterator[Services]:
@@ -60,7 +62,7 @@ async def open_pages(
             store=store,
             vault=vault,
             live=lambda: engine.dispatcher.live,
-            workflows=workflows,
+            workflows=workflows.everything,
             usage=usage,
         )
         yield Services(
@@ -74,8 +76,13 @@ async def open_pages(
             counts=store.counts,
             news=engine.news,
             tail=store,
-            workflows=workflows,
+            catalog=lambda: catalogs.current,
+            workflows=workflows.everything,
+            upcoming=workflows.upcoming,
+            named=workflows.named,
+            overviews=store.overviews,
             usage=usage,
+            mask=mask,
             require=catalogs.require,
             load=catalogs.load,
             pauses=pauses,

@@ -14,6 +14,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import anyio.to_thread
+
 from runner import log
 from runner.accounts.rows import accounts_path
 from runner.clock import Clock, SystemClock
@@ -61,6 +63,11 @@ class Confidential(NamedTuple):
     destinations: Destinations
     seen: Sightings
     uses: UseLog
+
+    async def mask(self, text: str) -> str:
+        """The text without any secret that there is now, however it came to be in there."""
+        await self.resolver.know_all()
+        return await anyio.to_thread.run_sync(self.redactor.text, text)
 
 
 class Engine(NamedTuple):

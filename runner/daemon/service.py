@@ -12,7 +12,6 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 
 import anyio
 from starlette.types import ASGIApp
@@ -46,7 +45,7 @@ from runner.secrets.vault import Vault
 from runner.settings import Loaded, Settings
 from runner.store.sqlite import SqliteStore
 from runner.triggers.open import open_triggers
-from runner.triggers.shown import with_firings
+from runner.triggers.shown import Shown
 from runner.web.asgi import raise_file_limit, serve
 from runner.web.backups import backup_route
 from runner.web.control import control_app
@@ -187,10 +186,7 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
         )
         catalogs.follow(triggers.swap)
         engine.sink.run_ended = triggers.run_ended
-
-        async def documents() -> list[dict[str, Any]]:
-            return await with_firings(catalogs.documents(), catalogs.current, store.firings, clock.wall())
-
+        shown = Shown(catalogs.documents, lambda: catalogs.current, store.firings, clock)
         more = [
             backup_route(lambda path: back_up(settings, path, clock)),
             usage_route(lambda: uses.documents(catalogs.current)),
@@ -198,7 +194,7 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
             *pause_routes(triggers.pauses, catalogs.require),
             *inbox_routes(engine.dispatcher.answers),
         ]
-        commands = control_app(engine.running, store, documents, service.reasons, more)
+        commands = control_app(engine.running, store, shown.everything, service.reasons, more)
         await enter(serve(commands, control))
         apps: list[ASGIApp] = [triggers.app(health_app(service.reasons))]
         if dashboard:
@@ -207,11 +203,12 @@ async def open_service(loaded: Loaded, *, dashboard: bool) -> AsyncIterator[Serv
                 clock,
                 ports[1],
                 vault=confidential.vault,
+                mask=confidential.mask,
                 engine=engine,
                 store=store,
                 catalogs=catalogs,
                 pauses=triggers.pauses,
-                workflows=documents,
+                workflows=shown,
                 usage=lambda: uses.documents(catalogs.current),
                 reasons=service.reasons,
             )

@@ -1,7 +1,7 @@
 """
 What pages show of workflows, read in a thread as lists for people are.
 
-    strips · revisions · turn ──► aiosqlite, the connection of `runner.store.reads`
+    strips · revisions · turn · accepted ──► aiosqlite, the connection of `runner.store.reads`
 
 `runner.store.sqlite` opens it; the contract is `runner.overviews.Overviews`.
 """
@@ -12,9 +12,11 @@ from typing import Any
 
 import aiosqlite
 
+from runner.events import Accepted
 from runner.overviews import RevisionRow, Strip, Turn
 from runner.records import RunRow
 from runner.store.fence import unread
+from runner.store.journal import journal_row
 from runner.store.rows import run_row
 from runner.store.statements import STATES, listed, load
 
@@ -51,6 +53,14 @@ class SqliteOverviews:
         """The last run that succeeded and the first one after it that failed. Raises StoreError."""
         rows = [run_row(row) for row in await self._all("turn", {"workflow": workflow})]
         return Turn(*rows) if len(rows) == 2 else None  # noqa: PLR2004  both ends of it
+
+    async def accepted(self, run: str) -> Accepted | None:
+        """What a run was accepted with. Raises StoreError."""
+        for row in await self._all("first_append", (run,)):
+            for event in journal_row(run, *row).events:
+                if isinstance(event, Accepted):
+                    return event
+        return None
 
     async def _all(self, name: str, values: Any) -> list[tuple[Any, ...]]:
         await self._written()

@@ -2,12 +2,14 @@
 What people are shown of triggers beside their configs: next firings, what became of the last ones, pauses.
 
     documents of the catalog ──with_firings()──► … "paused", and of each schedule "next" and "last"
+
+`Shown` does that for the catalog in force: of all workflows, of all without the last firings, or of one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from runner.clock import iso
+from runner.clock import Clock, iso
 from runner.definitions.catalog import Catalog
 from runner.records import FiringRow, Paused
 from runner.triggers.schedule import Schedule, next_firings
@@ -26,6 +28,36 @@ class FiringReads(Protocol):
 
     async def paused(self) -> Mapping[str, Paused]:
         """Workflows whose triggers are paused."""
+
+
+class Shown:
+    """The catalog that `current` gives, whose documents `documents` gives. What needs the store raises StoreError."""
+
+    def __init__(
+        self,
+        documents: Callable[[], Documents],
+        current: Callable[[], Catalog],
+        firings: FiringReads,
+        clock: Clock,
+    ) -> None:
+        self._documents = documents
+        self._current = current
+        self._firings = firings
+        self._clock = clock
+
+    async def everything(self) -> list[dict[str, Any]]:
+        """All documents; the last firings of each workflow are asked for one by one."""
+        return await with_firings(self._documents(), self._current(), self._firings, self._clock.wall())
+
+    async def upcoming(self) -> list[dict[str, Any]]:
+        """All documents with pauses and next firings alone: one question to the store."""
+        paused = await self._firings.paused()
+        return with_next(self._documents(), self._current(), self._clock.wall(), paused)
+
+    async def named(self, name: str) -> list[dict[str, Any]]:
+        """The documents of that name: a workflow, and a broken file beside or instead of it."""
+        found = [each for each in self._documents() if each["name"] == name]
+        return await with_firings(found, self._current(), self._firings, self._clock.wall())
 
 
 async def with_firings(

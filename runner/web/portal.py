@@ -32,6 +32,7 @@ from runner.web.dashboard import (
     settings,
     sign_in,
     tokens,
+    workflow_page,
     workflows,
 )
 from runner.web.dashboard.frame import Frame
@@ -44,6 +45,7 @@ from runner.web.services import Services
 PAGES: Final = (
     sign_in.routes,
     workflows.routes,
+    workflow_page.routes,
     live.routes,
     run_list.routes,
     run_page.routes,

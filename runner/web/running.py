@@ -92,10 +92,18 @@ class Running:
                 yield line
 
     async def submit(
-        self, name: str, inputs: Mapping[str, Any], trigger: Any, *, dedupe: str | None, dedupe_until: float | None
+        self,
+        name: str,
+        inputs: Mapping[str, Any],
+        trigger: Any,
+        *,
+        dedupe: str | None,
+        dedupe_until: float | None,
+        kind: str = "api",
     ) -> Admitted:
         """
-        Accept a run of the API with values as JSON has them. While `dedupe` counts, the same one is the same run.
+        Accept a run with values as JSON has them. While `dedupe` counts, the same one is the same run; `kind` says what
+        started it.
 
         Raises RefusedError, StoreDegradedError.
         """
@@ -104,7 +112,7 @@ class Running:
                 workflow=self._workflow(name).name,
                 inputs=Labelled(inputs),
                 trigger=Labelled(trigger),
-                kind="api",
+                kind=kind,
                 dedupe=dedupe,
                 dedupe_until=dedupe_until,
             )

@@ -11,10 +11,12 @@ import msgspec
 
 from runner.accounts.accounts import Accounts
 from runner.clock import Clock
+from runner.definitions.catalog import Catalog
 from runner.definitions.model import Workflow
 from runner.engine.answers import Answers
 from runner.engine.hindsight import Hindsight
 from runner.errors import Problem
+from runner.overviews import Overviews
 from runner.records import TailRow
 from runner.secrets.vault import Vault
 from runner.web.health import Reasons
@@ -38,9 +40,11 @@ class Tail(Protocol):
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """
-    `workflows` gives the catalog's documents, `usage` those of who uses which secret; `vault` is None without a master
-    key. `metrics` is the text for Prometheus, `checks` are documents of what `runner doctor` finds, `facts` what the
-    daemon knows of itself: sizes, boot. `require` raises RefusedError, `load` (source, file name) DefinitionError.
+    `workflows` gives the catalog's documents with the firings of each, `upcoming` the same without the last firings,
+    `named` those of one name. `usage` gives documents of who uses which secret, `mask` hides every known secret in a
+    text; `vault` is None without a master key. `metrics` is the text for Prometheus, `checks` are documents of what
+    `runner doctor` finds, `facts` what the daemon knows of itself: sizes, boot. `require` raises RefusedError, `load`
+    (source, file name) DefinitionError.
     """
 
     clock: Clock
@@ -53,7 +57,12 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     counts: Callable[[], Awaitable[Mapping[str, int]]]
     news: News
     tail: Tail
+    catalog: Callable[[], Catalog]
     workflows: Documents
+    upcoming: Documents
+    named: Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]
+    overviews: Overviews
+    mask: Callable[[str], Awaitable[str]]
     usage: Documents
     require: Callable[[str], Workflow]
     load: Callable[[str, str], Awaitable[tuple[Workflow, tuple[Problem, ...]]]]

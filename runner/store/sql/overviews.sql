@@ -40,3 +40,7 @@ select {brief} from runs where id = (
     where workflow = :workflow and state = 'failed'
       and id > (select last_run from workflows where name = :workflow)
 );
+
+-- name: first_append
+-- The append that a run was accepted with.
+select seq, boot, at, events from journal where run = ? and seq = 1;

@@ -3,7 +3,7 @@ The pages of the dashboard: one module a page, templates and assets beside them,
 
     frame      what every page has: templates, assets, `page()`, errors as pages
     sign_in    /login, /logout, /setup
-    workflows  /
+    workflows  /, workflow_page /workflows/{name}: graph and graph_rows lay out, graph_svg draws, source highlights
     secrets    /settings/secrets
     reference  /api
 

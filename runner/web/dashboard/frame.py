@@ -162,5 +162,6 @@ def _plain(name: str) -> str:
 
 def _here(path: str) -> str:
     """The place of the navigation that a page belongs to: the one that says most of its address."""
-    fitting = [place for place, _ in PLACES if path == place or (place != "/" and path.startswith(place + "/"))]
+    below = {place: "/workflows/" if place == "/" else f"{place}/" for place, _ in PLACES}
+    fitting = [place for place in below if path == place or path.startswith(below[place])]
     return max(fitting, key=len, default="")

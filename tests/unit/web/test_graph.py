@@ -5,7 +5,7 @@ from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.definitions.fields import Condition
@@ -54,7 +54,7 @@ def body_of(**needs: tuple[str, ...] | None) -> Body:
     return Body(actions=tuple(Action(id=name, type="set", config=1, needs=each) for name, each in needs.items()))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a machine may be busy
 @given(bodies())
 def test_no_two_nodes_overlap_and_every_line_goes_down(body: Body) -> None:
     """In any workflow boxes are apart and within what is around them; a line runs from foot to top, across no box."""
