@@ -27,6 +27,7 @@ from runner.web.audit import Wanted, audited, page_of
 from runner.web.services import Services
 
 _LONGEST_NUMBER: Final = 18
+_TIME: Final = r"^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2}))?$"
 
 
 class AuditQuery(Page, frozen=True, forbid_unknown_fields=True):
@@ -35,8 +36,8 @@ class AuditQuery(Page, frozen=True, forbid_unknown_fields=True):
     action: Annotated[str, Meta(max_length=50, description="What was done, as `set` or `login`.")] = ""
     subject: Annotated[str, Meta(max_length=200, description="To what: a secret's or a token's name.")] = ""
     actor: Annotated[str, Meta(max_length=500, description="By whom.")] = ""
-    since: Annotated[datetime, Meta(tz=True, description="Not before.")] | None = None
-    until: Annotated[datetime, Meta(tz=True, description="Before.")] | None = None
+    since: Annotated[str, Meta(pattern=_TIME, description="Not before, as 2027-01-31T12:00:00Z.")] = ""
+    until: Annotated[str, Meta(pattern=_TIME, description="Before.")] = ""
 
 
 class VerifyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,8 +62,8 @@ async def _audit(services: Services, asked: Asked) -> Response:
         query.action,
         query.subject,
         query.actor,
-        query.since.timestamp() if query.since else None,
-        query.until.timestamp() if query.until else None,
+        _time(query.since, "since"),
+        _time(query.until, "until"),
         int(before) if before else None,
     )
     shown, following = await page_of(audited(services.vault), wanted, query.limit)
@@ -72,6 +73,14 @@ async def _audit(services: Services, asked: Asked) -> Response:
             "next": None if following is None else cursor(str(following)),
         }
     )
+
+
+def _time(text: str, name: str) -> float | None:
+    """Wall seconds; of a query's text, since a lax decoder would take any number for a time as well."""
+    try:
+        return datetime.fromisoformat(text).timestamp() if text else None
+    except (ValueError, OverflowError):
+        raise HTTPException(422, f"{name}: expected a time as 2027-01-31T12:00:00Z") from None
 
 
 async def _verify(services: Services, asked: Asked) -> Response:
