@@ -20,6 +20,7 @@ _COMMANDS = {
     "start": ("runner.cli.start:start", "Run the daemon until it is told to stop."),
     "run": ("runner.cli.run:run", "Run one workflow now and tell how it goes."),
     "plan": ("runner.cli.plan:plan", "Show what a run would send where, secrets masked; nothing is sent."),
+    "test": ("runner.cli.test:test_command", "Rehearse runs offline, with answers from NAME.test.yaml files."),
     "validate": ("runner.cli.validate:validate", "Check workflow files: every error with file, line and column."),
     "schema": ("runner.cli.schema:schema", "Print the JSON Schema of a workflow file, for editors."),
     "secrets": ("runner.cli.secrets:secrets", "Set, list and delete the secrets of the vault."),

@@ -95,7 +95,7 @@ def _chosen(settings: Settings, request: RunRequest) -> Workflow:
 
 
 def _known(settings: Settings, made: Plan, request: RunRequest) -> Known:
-    env, hidden = anyio.run(_variables, settings, made)
+    env, hidden = anyio.run(variables, settings, made)
     return Known(
         inputs=_inputs(made.workflow, request.inputs),
         env=env,
@@ -118,7 +118,7 @@ def _inputs(workflow: Workflow, texts: Mapping[str, str]) -> Labelled:
     return Labelled(values | {name: Unknown(f"<$input.{name}>") for name in missing}, labels)
 
 
-async def _variables(settings: Settings, made: Plan) -> tuple[dict[str, str], frozenset[str]]:
+async def variables(settings: Settings, made: Plan) -> tuple[dict[str, str], frozenset[str]]:
     """Values of the plain variables that are named, and the names of those that are secret."""
     environment = Environment(os.environ, allow=settings.env.allow, secret=settings.env.secret)
     env: dict[str, str] = {}

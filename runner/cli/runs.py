@@ -2,7 +2,7 @@
 `runner runs list|show`: what ran and how it went, from the daemon or, where none runs, from the store's file.
 
 What is shown comes from the masked journal, so no secret can stand in it. `cancel` and `rerun`, which the group holds
-too, are `runner.cli.run_control`'s, `answer` is `runner.cli.run_answer`'s.
+too, are `runner.cli.run_control`'s, `answer` is `runner.cli.run_answer`'s, `record` `runner.cli.run_record`'s.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +20,7 @@ from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import compact, json_lines, one_line, span, table, when, word
 from runner.cli.run_answer import answer
 from runner.cli.run_control import cancel, follow_run, rerun
+from runner.cli.run_record import record
 from runner.errors import RefusedError
 from runner.web.lookups import list_runs, run_filter, show_run
 
@@ -37,6 +38,7 @@ def runs() -> None:
 runs.add_command(cancel)
 runs.add_command(rerun)
 runs.add_command(answer)
+runs.add_command(record)
 
 
 @runs.command("list", short_help="List runs, the newest first.")

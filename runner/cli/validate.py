@@ -76,7 +76,7 @@ def validate(context: click.Context, *, paths: tuple[Path, ...], config: Path | 
 def _of_file(path: Path, types: Specs) -> Checked:
     """One file, whatever stands beside it. Raises UsageError where it cannot be read."""
     try:
-        content = _text(path)
+        content = read_workflow(path)
         loaded = load_text(content, str(path), types)
     except DefinitionError as error:
         return Checked(1, error.problems)
@@ -91,13 +91,14 @@ def _checked_afar(api: Api, place: Path) -> Checked:
         raise _unreadable(place, error) from None
     found: list[Problem] = []
     for file in files:
-        answer = api.document("POST", "/workflows/validate", body=_text(file))
+        answer = api.document("POST", "/workflows/validate", body=read_workflow(file))
         problems = msgspec.convert(answer["problems"], tuple[Problem, ...])
         found += [replace(each, file=str(file)) for each in problems]
     return Checked(len(files), tuple(found))
 
 
-def _text(path: Path) -> bytes:
+def read_workflow(path: Path) -> bytes:
+    """What stands in a file, one byte more than it may have at most. Raises UsageError."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_FILE_SIZE + 1)

@@ -3,9 +3,10 @@ The workflows folder on disk: which files it has, and what stands in one.
 
     scan(folder) → name: signature        read(folder, name) → bytes, or the problem that hides them
 
-Regular `*.yaml` and `*.yml` files of the folder itself; hidden ones and editors' leftovers are none of them. A link
-is followed where it ends inside the folder, as those of a mounted ConfigMap do, and told where it leaves it. Blocking
-calls: `runner.definitions.watch` makes them on a thread.
+Regular `*.yaml` and `*.yml` files of the folder itself; hidden ones and editors' leftovers are none of them, nor are
+tests of workflows, `NAME.test.yaml` (`runner.rehearsal`). A link is followed where it ends inside the folder, as those
+of a mounted ConfigMap do, and told where it leaves it. Blocking calls: `runner.definitions.watch` makes them on a
+thread.
 """
 
 import errno
@@ -19,6 +20,7 @@ from runner.definitions.stillness import Signature
 from runner.errors import Problem
 
 _ENDINGS: Final = (".yaml", ".yml")
+TEST_ENDINGS: Final = (".test.yaml", ".test.yml")
 _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
@@ -27,7 +29,8 @@ def scan(folder: Path) -> dict[str, Signature]:
     found: dict[str, Signature] = {}
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(".") or not entry.name.endswith(_ENDINGS):
+            name = entry.name
+            if name.startswith(".") or not name.endswith(_ENDINGS) or name.endswith(TEST_ENDINGS):
                 continue
             signature = _signature(entry)
             if signature is not None:

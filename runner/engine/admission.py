@@ -83,7 +83,7 @@ class Admissions:
         workflow = plan.workflow
         given = submission.inputs
         inputs = checked_inputs(workflow.inputs, given, what=workflow.name) if workflow.inputs or given.value else given
-        run = self.child_id(submission) if submission.parent else new_run_id(self._services.clock.wall())
+        run = self.child_id(submission) if submission.parent else self.fresh_id()
         recorder = self._recorder(run, workflow.name, inputs, submission.trigger)
         first = await self._accepted(submission, plan, recorder, inputs)
         services = self._services
@@ -122,6 +122,10 @@ class Admissions:
             workflow = await self._services.store.definition(revision)
             plan = self._keep(self._compiled(workflow))
         return plan
+
+    def fresh_id(self) -> str:
+        """The id of a run that nobody's run asked for."""
+        return new_run_id(self._services.clock.wall())
 
     def child_id(self, submission: Submission) -> str:
         """The id of a `workflow` action's run, derived, so that a resumed parent finds it."""

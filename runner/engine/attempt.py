@@ -8,7 +8,6 @@ the `Finished` that comes back. Nothing in here changes the run. It never raises
 and only a cancellation goes on upward.
 """
 
-import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -123,7 +122,7 @@ def failed(node: Node, error: ActionError, recorder: Recorder, services: Service
     retry = node.plan.retry
     now = services.clock.wall()
     if retry is not None and not node.halted and may_retry(retry, node.attempt, error, keyed=keyed):
-        retry_at = now + delay(retry, node.attempt, error, random.random())  # noqa: S311  jitter, no secret
+        retry_at = now + delay(retry, node.attempt, error, services.jitter())
     return Finished(
         at=now,
         place=node.place,

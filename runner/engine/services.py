@@ -4,7 +4,8 @@ What the engine was given by the composition root, handed on as one value.
 Nothing in here is looked up anywhere else: no globals, no registry.
 """
 
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -52,3 +53,5 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     types: Mapping[str, ActionType]
     executors: Mapping[str, Executor]
     limits: EngineLimits
+    jitter: Callable[[], float] = random.random
+    """From 0 to below 1: how much of a retry's delay is taken. No secret."""

@@ -49,7 +49,7 @@ class Environment:
 
     def is_secret(self, name: str) -> bool:
         """Whether the variable is masked, whatever it holds."""
-        return _fits(name, self._secret)
+        return fits(name, self._secret)
 
     def secret_values(self) -> Mapping[str, tuple[str, ...]]:
         """
@@ -61,25 +61,25 @@ class Environment:
 
     def _secret_variables(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         for name, value in self._environ.items():
-            if value and not _fits(name, OWN) and _fits(name, self._secret):
+            if value and not fits(name, OWN) and fits(name, self._secret):
                 yield name, (value,)
             variable = name.removesuffix("_FILE")
             is_file = variable != name and bool(value) and not self._environ.get(variable)
-            if is_file and not _fits(variable, OWN) and _fits(variable, self._secret):
+            if is_file and not fits(variable, OWN) and fits(variable, self._secret):
                 with suppress(SecretMissingError):
                     yield variable, (_content(variable, Path(value)),)
 
     async def _resolve(self, name: str) -> Variable:
-        if _fits(name, OWN):
+        if fits(name, OWN):
             raise SecretRefusedError(f"The variable {name} is Runner's own and cannot be read by workflows.", name=name)
-        if not _fits(name, self._allow):
+        if not fits(name, self._allow):
             raise SecretRefusedError(f"The variable {name} is not among those that [env] allow names.", name=name)
         value, file = self._environ.get(name), self._environ.get(f"{name}_FILE")
         if file and not value:
             return Variable(await anyio.to_thread.run_sync(_content, name, Path(file)), is_secret=True)
         if value is None:
             raise SecretMissingError(f"There is no variable {name}, nor {name}_FILE.", name=name)
-        return Variable(value, is_secret=_fits(name, self._secret))
+        return Variable(value, is_secret=fits(name, self._secret))
 
 
 def _content(name: str, path: Path) -> str:
@@ -95,5 +95,6 @@ def _content(name: str, path: Path) -> str:
     raise SecretMissingError(f"The file of {name}_FILE, {path}: {problem}.", name=name)
 
 
-def _fits(name: str, patterns: tuple[str, ...]) -> bool:
+def fits(name: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a variable is one of those that the patterns name."""
     return any(fnmatchcase(name, pattern) for pattern in patterns)
