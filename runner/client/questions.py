@@ -49,6 +49,10 @@ class Questions:
                 yield self._api.ask("POST", f"/runs/{_part(run)}/cancel")
             case "POST", ["runs", run, "rerun"]:
                 yield self._api.ask("POST", f"/runs/{_part(run)}/rerun", body={"from": (query or {}).get("from", "")})
+            case "POST", ["runs", run, "answer"]:
+                given = msgspec.to_builtins(body)
+                place = f"/runs/{_part(run)}/actions/{_part(given['action'])}/answer"
+                yield self._api.ask("POST", place, body={"texts": given["inputs"]})
             case "POST", ["run"]:
                 yield from self._started(msgspec.to_builtins(body))
             case "GET", ["workflows"]:

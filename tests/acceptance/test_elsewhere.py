@@ -97,6 +97,21 @@ def test_runs_are_cancelled_and_go_on_again(there: Elsewhere) -> None:
     assert json.loads(again[1])["run"] == run
 
 
+def test_a_question_is_answered(there: Elsewhere) -> None:
+    """Texts are spelled by the fields' types, as beside the daemon; one that does not fit is refused."""
+    there.beside.write(
+        "asks.yaml", "actions: [{id: ok, type: wait, config: {callback: {n: {type: integer}}}}]\noutput: $action.ok.n\n"
+    )
+    there.daemon.wait_for("workflows reloaded", workflows=3)
+    token = there.token("read", "run")
+    with httpx.Client(base_url=there.url, headers={"authorization": f"Bearer {token}"}) as http:
+        run = http.post("/api/v1/workflows/asks/runs", json={}).json()["run"]
+
+    assert there.run("runs", "answer", run, "ok", "-i", "n=five", token=token)[0] == 1
+    assert there.run("runs", "answer", run, "ok", "-i", "n=5", token=token)[1] == f"run {run}: ok is answered\n"
+    assert json.loads(there.run("runs", "show", run, "--follow", "--json", token=token)[1])["output"] == 5
+
+
 def test_workflows_are_listed_paused_and_checked(there: Elsewhere) -> None:
     """A broken file stands on top; a file of this folder is checked by the daemon there, under its own name."""
     token = there.token("read", "run")

@@ -22,7 +22,7 @@ from runner.records import RunFilter
 from runner.web.api import run_models
 from runner.web.api.endpoints import Asked, Endpoint, Header, Page, cursor, json_answer, read_cursor
 from runner.web.documents import run_document
-from runner.web.inbox import answer_values
+from runner.web.inbox import answer, answer_values
 from runner.web.lookups import show_run
 from runner.web.services import Services
 
@@ -49,9 +49,10 @@ class Rerun(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"st
 
 
 class AnswerBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is answered: the fields of the callback."""
+    """What is answered: the fields of the callback, as values or as `texts` that are spelled by the fields' types."""
 
     inputs: dict[str, Any] = {}
+    texts: dict[str, str] = {}
 
 
 async def _everything(services: Services, asked: Asked) -> Response:
@@ -107,7 +108,12 @@ async def _rerun(services: Services, asked: Asked) -> Response:
 
 async def _answer(services: Services, asked: Asked) -> Response:
     run, action = asked.part("run"), asked.part("action")
-    return json_answer(await answer_values(services.answers, run, action, asked.body.inputs, asked.by))
+    given = asked.body
+    if given.inputs and given.texts:
+        raise HTTPException(422, "expected one of inputs and texts")
+    if given.texts:
+        return json_answer(await answer(services.answers, run, action, given.texts, asked.by))
+    return json_answer(await answer_values(services.answers, run, action, given.inputs, asked.by))
 
 
 def shown_events(events: Sequence[AnyEvent]) -> msgspec.Raw:
