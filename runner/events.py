@@ -1,5 +1,5 @@
 """
-The eleven events of a run's journal; everything else about a run is derived from them.
+The twelve events of a run's journal; everything else about a run is derived from them.
 
     accepted → started → finished → … → ended        one run, in order, by `runner.engine.evolve`
 
@@ -93,6 +93,15 @@ class Accepted(Event, frozen=True, tag="accepted"):
     last: Stored | None = None
     failures: int = 0
     answers: int | None = None
+
+
+class Turn(Event, frozen=True, tag="turn"):
+    """A run that was accepted as queued starts: what it is given when it starts, in place of what `Accepted` says."""
+
+    at: float
+    deadline: float | None = None
+    last: Stored | None = None
+    failures: int = 0
 
 
 class Started(Event, frozen=True, tag="started"):
@@ -230,7 +239,9 @@ class About(msgspec.Struct, frozen=True):
     generation: int = 1
 
 
-AnyEvent = Accepted | Started | Finished | Expanded | Settled | Parked | Cancelling | Phase | Ended | Recovered | Rerun
+AnyEvent = (
+    Accepted | Turn | Started | Finished | Expanded | Settled | Parked | Cancelling | Phase | Ended | Recovered | Rerun
+)
 
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(tuple[AnyEvent, ...])

@@ -178,12 +178,13 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
 
 class Reopening(msgspec.Struct, frozen=True, kw_only=True):
     """
-    An ended run that asks to go on. `append` holds its `Rerun`; the store adds the change of the run's row.
+    An ended run that asks to go on, as `generation`. `append` holds its `Rerun`; the store adds the change of its row.
 
     The limit is the one that the run was accepted under; `max_queued`, `when_full` and `start` as for an `Admission`.
     """
 
     append: Append
+    generation: int = 2
     max_queued: int = 100
     when_full: Literal["queue", "skip", "cancel_running"] = "queue"
     start: bool = True
@@ -232,6 +233,9 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     failed_action: str | None = None
     stopped_by: str | None = None
     waiting: bool = False
+    generation: int = 1
+    was_queued: bool = False
+    """It was queued when it was accepted."""
 
 
 class RunFilter(msgspec.Struct, frozen=True, kw_only=True):

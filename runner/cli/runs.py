@@ -119,6 +119,8 @@ def _shown(run: Mapping[str, Any]) -> Iterator[str]:
     yield f"state     {word(run['state'])}" + (f", ended at {run['stopped_by']}" if run["stopped_by"] else "")
     took = f", took {span(run['duration'])}" if run["duration"] is not None else ""
     yield f"started   {when(run['started_at'] or run['accepted_at'])} by {run['trigger']}{took}"
+    if run["generation"] > 1:
+        yield f"rerun     generation {run['generation']}"
     if run["recoveries"]:
         yield f"recovered {run['recoveries']} times"
     if run["inputs"]:

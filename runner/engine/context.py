@@ -77,9 +77,7 @@ class Context:
         """
         Load what is fixed for the run: inputs, trigger, `$last`. Given ones were just accepted and need no loading.
         """
-        accepted = self.run.accepted
-        assert accepted is not None
-        for root, stored in fixed_values(accepted).items():
+        for root, stored in fixed_values(self.run).items():
             given = inputs if root == "input" else trigger if root == "trigger" else None
             try:
                 self._fixed[root] = value = given or await self._recorder.load(stored)

@@ -30,6 +30,7 @@ from runner.events import (
     Rerun,
     Settled,
     Started,
+    Turn,
 )
 
 
@@ -55,11 +56,8 @@ def evolve(run: Run, event: AnyEvent) -> list[Intent]:
             open_phase(run, body, event.phase, intents)
         case Cancelling():
             _cancelling(run, event, intents)
-        case Accepted():
-            run.accepted = event
-            run.bodies[""] = body = Body("", run.plan.body, None)
-            body.deadline = event.deadline
-            open_phase(run, body, "main", intents)
+        case Accepted() | Turn():
+            _begun(run, event, intents)
         case Recovered():
             run.recoveries += 0 if event.clean else 1
         case Ended():
@@ -68,6 +66,17 @@ def evolve(run: Run, event: AnyEvent) -> list[Intent]:
             reopen(run, event)
             intents.extend(outstanding(run))
     return intents
+
+
+def _begun(run: Run, event: Accepted | Turn, intents: list[Intent]) -> None:
+    if isinstance(event, Turn):
+        run.turn = event
+        run.root.deadline = event.deadline
+        return
+    run.accepted = event
+    run.bodies[""] = body = Body("", run.plan.body, None)
+    body.deadline = event.deadline
+    open_phase(run, body, "main", intents)
 
 
 def _started(run: Run, event: Started, intents: list[Intent]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.clock import iso
 from runner.engine.state import Run
-from runner.events import Accepted, Failure, Stored
+from runner.events import Failure, Stored
 from runner.expressions.labels import ABSENT, Absent, Labelled
 
 
@@ -27,13 +27,13 @@ def run_field(run: Run, name: str) -> Labelled | Absent:
         case "workflow":
             return Labelled(accepted.workflow)
         case "started_at":
-            return Labelled(iso(accepted.at))
+            return Labelled(iso(run.turn.at if run.turn is not None else accepted.at))
         case "attempt":
             return Labelled(run.generation)
         case "recoveries":
             return Labelled(run.recoveries)
         case "failures":
-            return Labelled(accepted.failures)
+            return Labelled((run.turn or accepted).failures)
         case "error":
             return Labelled(root.error.message) if root.error else ABSENT
         case "failed_action":
@@ -47,7 +47,10 @@ def known_facts(workflow: str) -> dict[str, Any]:
     return {"workflow": workflow, "attempt": 1, "recoveries": 0}
 
 
-def fixed_values(accepted: Accepted) -> dict[str, Stored]:
+def fixed_values(run: Run) -> dict[str, Stored]:
     """What a run is given once and for all, by root."""
+    accepted = run.accepted
+    assert accepted is not None
+    last = (run.turn or accepted).last
     values = {"input": accepted.inputs, "trigger": accepted.trigger}
-    return values | ({"last": accepted.last} if accepted.last is not None else {})
+    return values | ({"last": last} if last is not None else {})

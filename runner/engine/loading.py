@@ -14,6 +14,7 @@ from typing import NamedTuple
 from runner.engine.admission import Admissions
 from runner.engine.context import Context
 from runner.engine.evolve import evolve
+from runner.engine.last import last_value
 from runner.engine.plan import Plan
 from runner.engine.recorder import Recorder
 from runner.engine.resume import fold, in_flight
@@ -22,7 +23,7 @@ from runner.engine.services import Services
 from runner.engine.state import Run
 from runner.engine.waits import Children
 from runner.errors import RunnerError, StoreReadError
-from runner.events import AnyEvent, Failure, Finished, Recovered
+from runner.events import AnyEvent, Failure, Finished, Recovered, Turn
 from runner.ports import Claimed, JournalRow, RunRow
 
 _log = logging.getLogger(__name__)
@@ -31,11 +32,14 @@ _log = logging.getLogger(__name__)
 class Loaded(NamedTuple):
     """
     A run in memory. `was_cut_off`: it ran when an earlier process ended, and this one has not said so in its journal.
+
+    `has_turn`: it was queued, and what it is given when it starts is to be fixed before anything else of it.
     """
 
     conductor: Conductor
     context: Context
     was_cut_off: bool = False
+    has_turn: bool = False
 
 
 class Loader:
@@ -59,21 +63,22 @@ class Loader:
 
     async def usable(self, run: str, claimed: Claimed | None = None) -> Loaded | None:
         """
-        The same; but a run whose journal cannot be used is ended by that name, and gives None too. A `claimed` one
-        that came with its journal is not read.
+        The same, with its turn taken where it was queued; but a run whose journal cannot be used, or whose `$last`
+        cannot be had, is ended by that name, and gives None too. A `claimed` one that came with its journal is not read.
 
         Raises StoreError where it cannot be read now.
         """
         try:
-            if claimed is not None and claimed.only is not None:
-                return self._folded(run, await self._admissions.plan_of(claimed.revision), (claimed.only,))
-            return await self.stored(run)
+            loaded = await self._loaded(run, claimed)
+            if loaded is not None and loaded.has_turn:
+                await self._take_turn(loaded.conductor)
         except StoreReadError:
             raise
         except RunnerError as error:
             _log.error("run %s cannot be taken up and is failed: %s", run, error)
             await self._admissions.end(run, "unreadable", f"the run's journal cannot be used: {error}")
             return None
+        return loaded
 
     async def folded(self, row: RunRow, *events: AnyEvent) -> Loaded:
         """The run as its journal has it, and as it is after `events`, which stand in no journal. Raises as `stored`."""
@@ -81,13 +86,20 @@ class Loader:
         rows = await self._services.store.read(row.id)
         loaded = self._folded(row.id, plan, rows, *events)
         ran = row.state == "running" and not row.waiting
-        return loaded._replace(was_cut_off=ran and rows[-1].boot != self._services.store.boot)
+        was_cut_off = ran and rows[-1].boot != self._services.store.boot
+        return loaded._replace(was_cut_off=was_cut_off, has_turn=row.was_queued and loaded.has_turn)
+
+    async def _loaded(self, run: str, claimed: Claimed | None) -> Loaded | None:
+        if claimed is None or claimed.only is None:
+            return await self.stored(run)
+        return self._folded(run, await self._admissions.plan_of(claimed.revision), (claimed.only,))
 
     def _folded(self, run: str, plan: Plan, rows: Sequence[JournalRow], *events: AnyEvent) -> Loaded:
+        """`has_turn` stands for a run that was queued when it was accepted, as is each that was claimed."""
         state = fold(run, plan, rows)
         for event in events:
             evolve(state, event)
-        return self.loaded(state, seq=rows[-1].seq)
+        return self.loaded(state, seq=rows[-1].seq)._replace(has_turn=state.turn is None and plan.uses_start)
 
     def loaded(self, run: Run, *, seq: int) -> Loaded:
         """A run whose state is known; `seq` is the number of its last append."""
@@ -113,6 +125,20 @@ class Loader:
             limits=services.limits,
         )
         return Loaded(Conductor(run, context, recorder, services, self._children), context)
+
+    async def _take_turn(self, conductor: Conductor) -> None:
+        """Journal that a run starts which was queued: `$last` is what it is now, and its time begins."""
+        store, plan, now = self._services.store, conductor.run.plan, self._services.clock.wall()
+        last = await store.last(plan.workflow.name)
+        value = await last_value(last, store, self._services.sealer) if plan.uses_last else None
+        timeout = plan.workflow.timeout
+        turn = Turn(
+            now,
+            deadline=now + timeout if timeout is not None else None,
+            last=await conductor.recorder.store(value) if value is not None else None,
+            failures=last.failures,
+        )
+        conductor.apply(turn)
 
     def recovered(self, conductor: Conductor) -> None:
         """

@@ -50,12 +50,12 @@ NO_NAMES = Names()
 class Piece:
     """A compiled template with the names that it needs, those of the `vars` it mentions included."""
 
-    __slots__ = ("names", "template", "uses_last", "volatile")
+    __slots__ = ("names", "template", "uses_last", "uses_start", "volatile")
 
     def __init__(self, template: Template, variables: Mapping[str, "Piece"]) -> None:
         self.template = template
         self.names = NO_NAMES
-        self.uses_last = False
+        self.uses_last = self.uses_start = False
         self.volatile = not template.is_constant and _mentions_time(template.source)
         for use in template.uses:
             root, path = use.reference.root, use.reference.path
@@ -68,6 +68,8 @@ class Piece:
                 self.volatile = self.volatile or variables[str(path[0])].volatile
             elif root == "last" or (root == "run" and path[:1] == ("failures",)):
                 self.uses_last = True
+            elif root == "run" and path[:1] == ("started_at",):
+                self.uses_start = True
 
 
 class ActionPlan:
@@ -175,6 +177,8 @@ class Plan:
             if (response := trigger.config.get("response")) is not None
         }
         self.uses_last = any(piece.uses_last for piece in compiler.pieces)
+        uses_start = self.uses_last or any(piece.uses_start for piece in compiler.pieces)
+        self.uses_start = uses_start or workflow.timeout is not None
 
     def pieces(self) -> Iterator[Piece]:
         """Everything that its runs evaluate."""

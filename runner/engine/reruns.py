@@ -10,6 +10,8 @@ that must not be (`on_interrupt: fail`), or nothing made it (inputs, trigger), t
 
 from typing import NamedTuple
 
+import msgspec
+
 from runner.engine.facts import fixed_values
 from runner.engine.intents import Intent
 from runner.engine.loading import Loaded, Loader
@@ -55,10 +57,10 @@ class Reruns:
         conductor = loaded.conductor
         concurrency = conductor.run.plan.workflow.concurrency
         append = conductor.recorder.asking(event)
-        reopening = Reopening(append=append, start=start)
+        reopening = Reopening(append=append, generation=event.generation, start=start)
         if concurrency is not None:
-            reopening = Reopening(
-                append=append, start=start, max_queued=concurrency.max_queued, when_full=concurrency.when_full
+            reopening = msgspec.structs.replace(
+                reopening, max_queued=concurrency.max_queued, when_full=concurrency.when_full
             )
         return Prepared(loaded, outstanding(conductor.run), event, reopening)
 
@@ -73,10 +75,8 @@ class Reruns:
             for use in piece.template.uses
             if use.reference.root == "action"
         }
-        accepted = run.accepted
-        assert accepted is not None
         roots |= {"input", "trigger"} if "vars" in roots else set()
-        for root, stored in fixed_values(accepted).items():
+        for root, stored in fixed_values(run).items():
             if root in roots and not await self._is_there(loaded, stored):
                 raise RefusedError(
                     f"run {row.id}: the value of ${root} is there no more, only its mask: start a new run",

@@ -189,6 +189,8 @@ class Conductor:
         with self._scopes[node.place] as scope:
             pages = [Result(*await recorder.load(stored)) for stored in node.pages]
             call = AttemptCall(node, self.run, services, pages, partial(self._keep_page, node), recorder.shown)
+            if recorder.urgent:  # what it is computed from may still be here (engine, Rule 2)
+                recorder.flush(at=self._stage.now(), waiting=False)
             await recorder.durable()
             try:
                 end, value = await carry_out(node, call, self._stage.context, recorder, services)

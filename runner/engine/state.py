@@ -25,6 +25,7 @@ from runner.events import (
     PhaseName,
     Settled,
     Stored,
+    Turn,
 )
 from runner.expressions.labels import Labelled
 
@@ -154,13 +155,14 @@ class Run:
     """
     One run. `nodes` and `bodies` find what is under way or was kept, by place and by scope.
 
+    `turn` is there where it was queued first and what it was given at its start matters.
     `answers` are those that no action has used yet, by place; `used` the callback addresses that were answered, as
     place and generation.
     """
 
     __slots__ = (
         "accepted", "answers", "bodies", "body", "boots", "cancelling", "ended", "generation", "id", "nodes", "plan",
-        "recoveries", "stop", "stopped_by", "used",
+        "recoveries", "stop", "stopped_by", "turn", "used",
     )  # fmt: skip
 
     def __init__(self, run: str, plan: Plan) -> None:
@@ -169,6 +171,7 @@ class Run:
         self.nodes: dict[str, Node] = {}
         self.bodies: dict[str, Body] = {}
         self.accepted: Accepted | None = None
+        self.turn: Turn | None = None
         self.cancelling: Cancelling | None = None
         self.stop: Settled | None = None
         self.stopped_by = ""

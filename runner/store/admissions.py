@@ -76,6 +76,7 @@ class Admissions:
         decision = decide_again(asked, limit, full)
         if decision.accepted:
             self._appends.apply(connection, [reopened(asked, decision)])
+            connection.execute(self._sql["reopened"], (asked.generation, run))
         if decision.cancel:
             self._lanes.supersede(connection, decision.cancel)
         return decision.answer(run)
@@ -152,4 +153,4 @@ def _row(asked: Admission, decision: Decision) -> tuple[Any, ...]:
     started_at = at if decision.verdict == "running" else None
     labels = msgspec.json.encode(asked.labels).decode()
     run = (asked.run, asked.workflow, asked.revision, decision.verdict, at, started_at, asked.trigger, labels)
-    return (*run, *parent, lane_of(asked), decision.place, asked.limit, asked.dedupe)
+    return (*run, *parent, lane_of(asked), decision.place, asked.limit, asked.dedupe, decision.verdict == "queued")

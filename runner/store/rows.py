@@ -15,7 +15,7 @@ from runner.store.journal import journal_row
 def run_row(row: Sequence[Any]) -> RunRow:
     """A row of the columns that `row` names in lookups.sql: those of `RunRow`, in its order."""
     run = dict(zip(RunRow.__struct_fields__, row, strict=True))
-    return RunRow(**{**run, "waiting": bool(run["waiting"])})
+    return RunRow(**{**run, "waiting": bool(run["waiting"]), "was_queued": bool(run["was_queued"])})
 
 
 def claimed(row: Sequence[Any], only: Sequence[Any] | None = None) -> Claimed:

@@ -190,6 +190,7 @@ class Tables:
             started_at=asked.first.at if running else None,
             trigger=asked.trigger,
             parent=asked.parent.run if asked.parent is not None else None,
+            was_queued=not running,
         )
         self.revisions.setdefault(asked.revision, asked.definition)
         self.runs[asked.run] = Entry(asked, row, place)
@@ -210,6 +211,7 @@ class Tables:
         decision = decide_again(asked, entry.limit, self._lane(entry.lane, entry.parent))
         if decision.accepted:
             self.append(reopened(asked, decision))
+            entry.row = msgspec.structs.replace(entry.row, generation=asked.generation)
             self._supersede(decision.cancel)
         return decision.answer(run)
 

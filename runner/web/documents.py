@@ -42,6 +42,7 @@ def run_document(row: RunRow) -> dict[str, Any]:
         "trigger": row.trigger,
         "parent": row.parent,
         "revision": row.revision,
+        "generation": row.generation,
         "stopped_by": row.stopped_by,
         "error": {"message": row.error, "action": row.failed_action or None} if row.error is not None else None,
         "output": msgspec.Raw(row.output) if row.output is not None else _NULL,

@@ -15,7 +15,7 @@ from anyio.lowlevel import checkpoint
 
 from runner.definitions.model import Workflow
 from runner.errors import StoreError
-from runner.events import AnyEvent, Cancelling, Parked, Recovered, Rerun
+from runner.events import AnyEvent, Cancelling, Parked, Recovered, Rerun, Turn
 from runner.records import RunRow
 from runner.web.lookups import SearchableRecords
 from runner.web.timeline import Timeline
@@ -107,6 +107,8 @@ def note_of(event: AnyEvent) -> Note | None:
         case Rerun():
             where = f" from {event.place}" if event.place else ""
             return Note(event.at, f"was run again{where}{_by(event.by)}")
+        case Turn():
+            return Note(event.at, "had its turn after it had been queued")
         case Recovered(clean=False):
             return Note(event.at, "went on after the daemon had been cut off")
         case Parked(answer=answer) if answer is not None:

@@ -20,7 +20,7 @@ insert into revisions (revision, definition) values {rows};
 -- One row a run that was accepted.
 insert into runs (
     id, workflow, revision, state, accepted_at, started_at, trigger, labels,
-    parent, parent_place, parent_depth, lane, place, run_limit, dedupe
+    parent, parent_place, parent_depth, lane, place, run_limit, dedupe, was_queued
 ) values {rows};
 
 -- name: dedupe
@@ -40,6 +40,10 @@ returning id, workflow, revision, parent, parent_place, parent_depth, waiting;
 select run, seq, boot, at, events from journal as first
 where run in (select value from json_each(?)) and seq = 1
     and not exists (select 1 from journal where run = first.run and seq = 2);
+
+-- name: reopened
+-- Its generation from now on.
+update runs set generation = ? where id = ?;
 
 -- name: to_reopen
 -- What decides whether an ended run may go on: its state, its lane and the limit there, its parent.

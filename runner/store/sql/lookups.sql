@@ -3,7 +3,7 @@
 -- name: row
 -- The columns of a `RunRow`, in its order.
 id, workflow, revision, state, accepted_at, started_at, ended_at, trigger, parent, output, error, failed_action,
-stopped_by, waiting
+stopped_by, waiting, generation, was_queued
 
 -- name: page
 -- One page of runs, newest first. Each form of it is answered from one index, without a sort.

@@ -36,6 +36,7 @@ class RunItem(Answer, frozen=True):
     trigger: str
     parent: str | None
     revision: str
+    generation: int
     stopped_by: str | None
     error: RunError | None
     output: Any

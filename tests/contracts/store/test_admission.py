@@ -23,6 +23,11 @@ class TestVerdicts:
         assert third is not None
         assert (first.state, first.accepted_at, first.started_at) == ("running", 100.0, 100.0)
         assert (third.state, third.accepted_at, third.started_at) == ("queued", 100.0, None)
+        assert (first.was_queued, third.was_queued) == (False, True)
+        await claim(store)
+        claimed = await store.get("run-3")
+        assert claimed is not None
+        assert claimed.was_queued
 
     async def test_a_limit_counts_running_and_waiting_runs(self, store: Store) -> None:
         """Two run, one of them only waits; the third is queued, and another workflow is none of its business."""

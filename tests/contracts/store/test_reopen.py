@@ -24,6 +24,7 @@ async def test_it_is_running_again_with_its_journal(store: Store) -> None:
     row = await store.get("run-1")
     assert row is not None
     assert (row.state, row.ended_at, row.error, row.started_at) == ("running", None, None, 7.0)
+    assert row.generation == 2
     assert [each.seq for each in await store.read("run-1")] == [1, 2, 3]
     await store.append(ended("run-1", 4, "succeeded"))
     assert (await store.last("sync")).failures == 0
