@@ -64,7 +64,7 @@ class Loader:
     async def usable(self, run: str, claimed: Claimed | None = None) -> Loaded | None:
         """
         The same, with its turn taken where it was queued; but a run whose journal cannot be used, or whose `$last`
-        cannot be had, is ended by that name, and gives None too. A `claimed` one that came with its journal is not read.
+        cannot be had, is ended by that name, and gives None too. A `claimed` one with its journal is not read.
 
         Raises StoreError where it cannot be read now.
         """

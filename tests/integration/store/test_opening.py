@@ -13,7 +13,7 @@ import pytest
 
 from runner.errors import StoreError, StoreFormatError, StoreLockedError
 from runner.ports import RunFilter
-from runner.store import files, migrate, sqlite
+from runner.store import connections, files, migrate
 from runner.store.sqlite import SqliteStore, open_store
 from runner.store.statements import migrations
 from tests.contracts.store.made import admit, append, ended
@@ -203,7 +203,7 @@ class TestFormat:
             await admit(store, "run-1")
             await store.append(ended("run-1", 2))
         scripts = [*migrations(), "create table added (name text);\ninsert into added values ('new');"]
-        monkeypatch.setattr(sqlite, "migrations", lambda: scripts)
+        monkeypatch.setattr(connections, "migrations", lambda: scripts)
 
         async with open_store(path) as store:
             assert [row.id for row in await store.find(RunFilter())] == ["run-1"]
@@ -246,7 +246,7 @@ class TestFormat:
         async with open_store(path):
             pass
         bad = [*migrations(), "create table added (name text);\ncreate table added (name text);"]
-        monkeypatch.setattr(sqlite, "migrations", lambda: bad)
+        monkeypatch.setattr(connections, "migrations", lambda: bad)
 
         with pytest.raises(StoreError, match=r"the store cannot be opened: table added already exists$"):
             async with open_store(path):
