@@ -3,8 +3,13 @@
 import json
 import re
 import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
+import pytest
+
+from tests.acceptance import killed_rotation
 from tests.acceptance.conftest import RUNNER, Installation
 
 WORKFLOW = """
@@ -150,3 +155,33 @@ class TestRotateMasterKey:
         assert b"RUNNERD_DASHBOARD_MASTER_KEY" in done.stderr
         assert b"expected another one" in again.stderr
         assert b"API_KEY" in installation.run("secrets", "list", check=True).stdout
+
+    @pytest.mark.parametrize("place", ["config.toml", "key"])
+    def test_a_kill_before_each_of_its_writes_leaves_a_config_that_opens_the_vault(
+        self, installation: Installation, place: str
+    ) -> None:
+        """By the new key or the old one; every file is whole; asked again, it ends and leaves no file behind."""
+        installation.set_secret("API_KEY", "canary-value-1")
+        if place == "key":
+            (installation.folder / "key").write_text(key_in(installation) + "\n")
+            (installation.folder / "key").chmod(0o600)
+            config = installation.folder / "config.toml"
+            config.write_text(
+                re.sub(r"^master_key = .*$", 'master_key_file = "./key"', config.read_text(), flags=re.MULTILINE)
+            )
+        names = {path.name for path in installation.folder.iterdir() if path.is_file()}
+
+        program = [sys.executable, killed_rotation.__file__, str(installation.folder)]
+        done = subprocess.run(program, env=installation.environ, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        kills = [json.loads(line) for line in done.stdout.splitlines()]
+
+        assert {kill["step"].partition(" ")[0] for kill in kills} >= {"open", "fsync", "os.rename"}
+        assert len(kills) >= 10
+        for kill in kills:
+            assert kill["opens"], kill["step"]
+            assert kill["files_again"].keys() == names, kill["step"]
+            assert "master_key_previous = " not in re.sub("(?m)^#.*$", "", kill["files_again"]["config.toml"])
+            tomllib.loads(kill["files"]["config.toml"])
+            for name in kill["files"].keys() & {"key", "key.previous"}:
+                assert re.fullmatch(r"runner-key-1-\w+\n", kill["files"][name]), (kill["step"], name)

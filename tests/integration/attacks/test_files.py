@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import ssl
 import subprocess
 import sys
 import threading
@@ -144,6 +145,23 @@ class TestExchanges:
                 names |= {str(each["subject"]) for each in context.get_ca_certs()}
 
         assert not [name for name in names if "foreign" in name]
+
+    async def test_of_an_authority_at_the_very_instant(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Between the look at the file and the reading of it the folder becomes a link."""
+        own, foreign = trustme.CA(organization_name="own"), trustme.CA(organization_name="foreign")
+        own.cert_pem.write_to_path(folder / "sub" / "ca.pem")
+        foreign.cert_pem.write_to_path(folder.parent / "ca.pem")
+        make: Any = ssl.create_default_context
+
+        def late(**named: Any) -> Any:
+            (folder / "sub").rename(folder / "kept")
+            (folder / "sub").symlink_to(folder.parent)
+            return make(**named)
+
+        monkeypatch.setattr(ssl, "create_default_context", late)
+        context = await Trust(limits(folder)).context(Wanted(verify=f"{folder}/sub/ca.pem"))
+
+        assert ["own" in str(each["subject"]) for each in context.get_ca_certs()] == [True]
 
 
 class TestDatabases:
