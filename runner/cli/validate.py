@@ -3,13 +3,16 @@
 
     files or folders ──► load_text of each, neighbours of a folder together ──► file:line:column: path: message
     --url              ──► each file alone, by the daemon there, with the types of actions that it has
+    --live           ──► runner.daemon.live: what the databases say against each statement, the vault to each secret
     secrets that they name ──► runner.cli.judging: what is wrong with them, where the vault can be opened
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import anyio
 import click
 import msgspec
 from msgspec.structs import replace
@@ -22,6 +25,7 @@ from runner.client.api import Api
 from runner.definitions.catalog import EMPTY, build
 from runner.definitions.folder import read, scan
 from runner.definitions.load import load_text
+from runner.definitions.model import Workflow
 from runner.definitions.secret_uses import SecretUse, secret_uses
 from runner.definitions.source import MAX_FILE_SIZE
 from runner.definitions.specs import Specs
@@ -31,29 +35,40 @@ from runner.secrets.usage import uses_of
 
 
 class Checked(NamedTuple):
-    """How many files there were, what is wrong with them, and where those that are right name secrets."""
+    """
+    How many files there were, what is wrong with them, and where those that are right name secrets; `sources` are these
+    as workflow, text and file.
+    """
 
     files: int
     problems: tuple[Problem, ...]
     uses: tuple[SecretUse, ...] = ()
+    sources: tuple[tuple[Workflow, str, str], ...] = ()
 
 
 @click.command(short_help="Check workflow files: every error with file, line and column.")
 @click.argument("paths", metavar="[PATH]…", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--live", is_flag=True, help="Prepare each statement on its database, and ask for each secret.")
 @elsewhere_options
 @config_option
 @json_option
 @click.pass_context
-def validate(context: click.Context, *, paths: tuple[Path, ...], config: Path | None, as_json: bool) -> None:
+def validate(
+    context: click.Context, *, paths: tuple[Path, ...], live: bool, config: Path | None, as_json: bool
+) -> None:
     """
     Check files, or all files of folders; by default the workflows folder. Exit status 1 if any has an error.
 
     What stands in a folder is checked together: names, calls of other workflows. A file that is named is checked alone,
     and so is every file with --url, by the daemon there.
+    With --live each statement of a `sql` action is prepared on its database, in a transaction that is rolled back,
+    and each secret asked for; nothing is executed.
     Secrets that are missing, or not for this workflow, are warnings, where the vault can be opened.
     """
     places = paths or (load_settings(config).settings.server.workflows,)
     api = elsewhere()
+    if live and api is not None:
+        raise UsageError("--live: works beside the databases and the vault alone: expected no --url")
     if api is None:
         types = action_types()
         found = [_of_folder(place, types) if place.is_dir() else _of_file(place, types) for place in places]
@@ -63,6 +78,8 @@ def validate(context: click.Context, *, paths: tuple[Path, ...], config: Path | 
     problems = [problem for each in found for problem in each.problems]
     if api is None:
         problems += _of_secrets(config, [use for each in found for use in each.uses])
+    if live:
+        problems += _live(config, [source for each in found for source in each.sources])
     errors = sum(problem.severity == "error" for problem in problems)
     if as_json:
         json_lines(problems)
@@ -80,7 +97,20 @@ def _of_file(path: Path, types: Specs) -> Checked:
         loaded = load_text(content, str(path), types)
     except DefinitionError as error:
         return Checked(1, error.problems)
-    return Checked(1, loaded.problems, secret_uses(loaded.workflow, content.decode(), str(path), types))
+    text = content.decode()
+    uses = secret_uses(loaded.workflow, text, str(path), types)
+    return Checked(1, loaded.problems, uses, ((loaded.workflow, text, str(path)),))
+
+
+def _live(config: Path | None, sources: Sequence[tuple[Workflow, str, str]]) -> list[Problem]:
+    """What databases and vault say against it. Raises SettingsError, SecretError."""
+    from runner.daemon.live import Source, open_live  # noqa: PLC0415  drivers are loaded only where they are asked for
+
+    async def main() -> list[Problem]:
+        async with open_live(load_settings(config).settings) as looked:
+            return [problem for source in sources for problem in await looked.problems(Source(*source))]
+
+    return anyio.run(main)
 
 
 def _checked_afar(api: Api, place: Path) -> Checked:
@@ -116,7 +146,10 @@ def _of_folder(folder: Path, types: Specs) -> Checked:
     catalog = build(EMPTY, files, types)
     problems = tuple(replace(each, file=os.path.normpath(folder / each.file)) for each in catalog.problems)
     uses = tuple(replace(each, file=os.path.normpath(folder / each.file)) for each in uses_of(catalog, types))
-    return Checked(len(files), problems, uses)
+    sources = tuple(
+        (each.workflow, each.source, os.path.normpath(folder / each.file)) for each in catalog.entries.values()
+    )
+    return Checked(len(files), problems, uses, sources)
 
 
 def _of_secrets(config: Path | None, uses: list[SecretUse]) -> tuple[Problem, ...]:

@@ -1,6 +1,7 @@
 """`runner plan`: what would be sent where, without sending it and without a secret."""
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -121,3 +122,25 @@ def test_a_trigger_a_file_and_variables_are_taken_as_by_run(installation: Instal
     assert installation.run("plan", file, "-i", "n=five").returncode == 1
     assert installation.run("plan", file, "-i", "m=5").returncode == 1
     assert installation.run("plan", "nosuch").returncode == 1
+
+
+def test_validate_live_asks_databases_and_vault(installation: Installation) -> None:
+    """Without it the file is right; with it the table and the secret that are not there are errors at their lines."""
+    files = installation.folder / "data" / "files"
+    files.mkdir(parents=True, exist_ok=True)
+    sqlite3.connect(files / "x.db").execute("create table there (n integer)").connection.close()
+    installation.write(
+        "w.yaml",
+        "actions:\n  - id: a\n    type: sql\n    config:\n      connection_string: sqlite://./data/files/x.db\n"
+        "      query: insert into nowhere values ($secret.NOT_SET)\n",
+    )
+
+    assert installation.run("validate").returncode == 0
+    live = installation.run("validate", "--live")
+    assert live.returncode == 1
+    assert "w.yaml:6:" in live.stdout.decode()
+    assert "There is no secret NOT_SET" in live.stdout.decode()
+    installation.set_secret("NOT_SET", "a-value-of-a-secret")
+    live = installation.run("validate", "--live")
+    assert b"no such table: nowhere" in live.stdout, live.stdout
+    assert installation.run("validate", "--live", "--url", "http://127.0.0.1:9").returncode == 2

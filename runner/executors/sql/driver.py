@@ -62,6 +62,13 @@ class Session(Protocol):
     async def run(self, query: Query, bounds: Bounds) -> Answer:
         """One statement, its values bound by the server's own protocol. Raises StaleStatementError besides."""
 
+    async def prepare(self, query: Query) -> None:
+        """
+        Have the database read one statement, in a transaction that is rolled back; nothing is executed.
+
+        Raises as `run` for what is wrong with it. Values are not looked at but for how many there are.
+        """
+
     async def commit(self) -> None:
         """Raises TemporaryError with `effect: unknown` where the answer was lost."""
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import anyio
 
-from runner.errors import PermanentError
+from runner.errors import ActionError, PermanentError
 from runner.executors.sql import departure
 from runner.executors.sql.clean import Cleaner
 from runner.executors.sql.config import SqlConfig
@@ -85,6 +85,33 @@ class SqlExecutor:
             else:
                 return _result(answers, alone=config.query is not None)
         raise AssertionError("the last try returns or raises")
+
+    async def prepare(self, config: SqlConfig, call: Call) -> Mapping[str, ActionError]:
+        """
+        What the database says against each statement, by `query` or `queries[2]`; none is executed.
+
+        Raises TemporaryError and PermanentError for what no statement is to blame for.
+        """
+        target, text = _target(config)
+        queries = self._queries(config, target.dialect)
+        await departure.check(target, config, queries, call)
+        if target.dialect == "sqlite" and not await anyio.Path(target.path).exists():
+            raise PermanentError(
+                "connection_string: the file is not there, and looking does not make one", kind="config"
+            )
+        pool = self._pools.of(text, lambda: self._drivers[target.dialect].connector(target, self._limits))
+        found: dict[str, ActionError] = {}
+        async with pool.session() as session:
+            for query in queries:
+                try:
+                    await session.prepare(query)
+                except StaleStatementError as stale:
+                    found[query.label] = stale.error
+                except ActionError as error:
+                    if error.kind == "connection":
+                        raise
+                    found[query.label] = error
+        return found
 
     def _queries(self, config: SqlConfig, dialect: Dialect) -> list[Query]:
         statements, labels = _statements(config)

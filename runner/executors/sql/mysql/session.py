@@ -86,6 +86,21 @@ class MysqlSession:
         self._is_busy = False
         return answer
 
+    async def prepare(self, query: Query) -> None:
+        """Prepare one statement and close it. MariaDB refuses to prepare what writes where a transaction only reads."""
+        sql, values = _render(query._replace(values=(None,) * len(query.values)))
+        await self._command("start transaction")
+        try:
+            statement = await self._connection.cmd_stmt_prepare(sql)
+            await self._connection.cmd_stmt_close(statement["statement_id"])
+            _check_count(len(statement["parameters"]), len(values), query)
+        except Error as error:
+            raise self._failure(error, query.label) from None
+        except BROKEN:
+            raise self._lost() from None
+        finally:
+            await self.rollback()
+
     async def commit(self) -> None:
         """COMMIT; a lost answer leaves its effect unknown."""
         try:

@@ -113,6 +113,18 @@ class PostgresSession:
         except LOST:
             raise self._lost() from None
 
+    async def prepare(self, query: Query) -> None:
+        """Parse and describe one statement."""
+        await self._command("begin read only")
+        try:
+            await self._shared.ladder.prepare(self._connection, query, [None] * len(query.values), self._prepare)
+        except asyncpg.PostgresError as error:
+            raise self._failure(error, query, None) from None
+        except LOST:
+            raise self._lost() from None
+        finally:
+            await self.rollback()
+
     async def commit(self) -> None:
         """COMMIT; a lost answer leaves its effect unknown."""
         try:

@@ -77,6 +77,18 @@ class SqliteSession:
             if is_alone and not self._connection.in_transaction:
                 self._end_turn()
 
+    async def prepare(self, query: Query) -> None:
+        """Compile one statement: EXPLAIN lists SQLite's own program of it and runs none of it."""
+        sql, values = _render(query._replace(values=(None,) * len(query.values)))
+        await self._command("begin")
+        try:
+            cursor = await self._connection.execute(f"explain {sql}", values)
+            await cursor.close()
+        except sqlite3.Error as error:
+            raise _failure(error, query) from None
+        finally:
+            await self.rollback()
+
     async def commit(self) -> None:
         """COMMIT; where the disk refused in its middle, nobody knows."""
         try:
