@@ -131,7 +131,11 @@ class Workflow(Model, frozen=True):
     format: int = FORMAT
 
     def encode(self) -> bytes:
-        """The revision's JSON: what a run keeps and what its content hash is made of."""
+        """
+        The revision's JSON: what a run keeps and what its content hash is made of.
+
+        Mappings keep the order in which they were written: forms show their fields in it, bodies are sent in it.
+        """
         return _ENCODER.encode(self)
 
     @property
@@ -161,5 +165,5 @@ class _Formatted(msgspec.Struct):
 
 
 _FORMATS: Final = msgspec.json.Decoder(_Formatted)
-_ENCODER: Final = msgspec.json.Encoder(enc_hook=encode_field, order="deterministic")
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=encode_field)
 _DECODER: Final = msgspec.json.Decoder(Workflow, dec_hook=decode_field)

@@ -59,3 +59,28 @@ def test_a_newer_format_is_refused_by_name() -> None:
         Workflow.decode(newer)
     with pytest.raises(msgspec.ValidationError):
         Workflow.decode(b'{"format": "x"}')
+
+
+def test_a_stored_revision_keeps_the_order_that_was_written() -> None:
+    """The fields of a form, inputs and the keys of a body come after a restart as they came before it."""
+    flow = """
+    inputs: {zone: {type: string}, area: {type: string}}
+    actions:
+      - {id: ask, type: wait, config: {callback: {why: {type: string}, approved: {type: boolean}, amount: {type: number}}}}
+      - {id: keep, type: set, config: {z: 1, a: {y: 2, b: 3}}}
+    """
+    workflow = load(flow).workflow
+    stored = Workflow.decode(workflow.encode())
+
+    assert stored.revision == workflow.revision
+    assert list(stored.inputs) == ["zone", "area"]
+    ask, keep = stored.body.actions
+    assert list(ask.config["callback"]) == ["why", "approved", "amount"]
+    assert (list(keep.config), list(keep.config["a"])) == (["z", "a"], ["y", "b"])
+
+
+def test_a_revision_that_was_stored_sorted_is_the_same_one() -> None:
+    """What an earlier version wrote is found under the hash that it was written with."""
+    stored = WRITTEN.read_bytes().strip()
+
+    assert Workflow.decode(stored).encode() == stored
