@@ -258,10 +258,7 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Queued(msgspec.Struct, frozen=True, kw_only=True):
-    """
-    Why a queued run waits, and behind how many. `held`: by the `limit` of its workflow for this `key`, which is empty
-    where one limit counts for all; else for a free slot of the daemon.
-    """
+    """Why a queued run waits, and behind how many: `held` by its workflow's `limit` for this `key`, else for a slot."""
 
     held: bool
     ahead: int

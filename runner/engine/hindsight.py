@@ -7,7 +7,7 @@ Nothing secret is asked for or opened: a secret is its mask, and so is every val
 What `$env` gives is what it gives now. `runner.web` shows it; no run is touched.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +18,7 @@ from runner.engine.context import Context, Found
 from runner.engine.evolve import evolve
 from runner.engine.last import labels_of
 from runner.engine.services import Services
-from runner.engine.state import Node, Run
+from runner.engine.state import IllegalEventError, Node, Run
 from runner.errors import RefusedError, StoreError
 from runner.events import AnyEvent, Finished, Parked, Settled, Started, Stored
 from runner.expressions.foresee import shown
@@ -49,11 +49,12 @@ class Hindsight:
         until = _begun(events, place)
         if until is None:
             return None
-        state = Run(row.id, await self._admissions.plan_of(row.revision))
-        for number, event in enumerate(events[:until]):
-            evolve(state, event)
-            if number % _AT_ONCE == 0:
-                await checkpoint()
+        plan, so_far = await self._admissions.plan_of(row.revision), events[:until]
+        aside = _other_items(place)
+        try:
+            state = await _folded(Run(row.id, plan), [event for event in so_far if not aside(event)])
+        except IllegalEventError:  # an event leans on another item after all
+            state = await _folded(Run(row.id, plan), so_far)
         node = state.nodes.get(place)
         return None if node is None else await self._rendered(state, node)
 
@@ -73,6 +74,14 @@ class Hindsight:
         scope = await context.scope(piece, node.body, node=node, at=node.started_at)
         found = piece.template.foresee(scope)
         return None if isinstance(found, Absent) else services.redactor.value(shown(found))
+
+
+async def _folded(state: Run, events: Sequence[AnyEvent]) -> Run:
+    for number, event in enumerate(events):
+        evolve(state, event)
+        if number % _AT_ONCE == 0:
+            await checkpoint()
+    return state
 
 
 class _Masked:
@@ -103,6 +112,21 @@ class _Masks:
         """The masks, labelled. Raises SecretError for a variable that cannot be read now."""
         masks = {("secret", name): whole(masked_text(frozenset({name})), frozenset({name})) for name in secrets}
         return {**masks, **(await self._resolver.resolve(frozenset(), env, workflow, revision) if env else {})}
+
+
+def _other_items(place: str) -> Callable[[AnyEvent], bool]:
+    """Whether an event is of another item than the one that the place lies in: nothing of it can be seen from there."""
+    end = place.rfind("]")
+    if end < 0:
+        return lambda _: False
+    own = place[: end + 1]
+    others = own[: own.rfind("[") + 1]
+
+    def aside(event: AnyEvent) -> bool:
+        at = str(getattr(event, "place", "") or getattr(event, "scope", ""))
+        return at.startswith(others) and not at.startswith(own)
+
+    return aside
 
 
 def _begun(events: Iterable[AnyEvent], place: str) -> int | None:

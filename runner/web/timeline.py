@@ -9,7 +9,7 @@ and no executor, so that a run of any revision can be shown; what never began is
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -94,6 +94,7 @@ class Timeline:
 
     def __init__(self, workflow: Workflow | None = None) -> None:
         self.lines: dict[str, Line] = {}
+        self._outside: list[Line] = []
         self.accepted: Accepted | None = None
         self.ended: Ended | None = None
         self.phase: PhaseName = "main"
@@ -156,7 +157,7 @@ class Timeline:
 
         Without `items` those of a `for_each` and what is inside of them are left out.
         """
-        begun = self.in_order(line for line in self.lines.values() if items or not line.is_item)
+        begun = _in_order(list(self.lines.values()) if items else self._outside)
         if self._workflow is None:
             return begun
         body = self._workflow.body
@@ -166,10 +167,11 @@ class Timeline:
         missing = [Line(action.id, action.type, state) for action in named if action.id not in self.lines]
         return [*begun, *missing]
 
-    def in_order(self, lines: Iterable[Line]) -> list[Line]:
-        """These lines in the order in which they began, each below the one around it."""
-        order = {place: number for number, place in enumerate(self.lines)}
-        return sorted(lines, key=lambda line: [order.get(place, -1) for place in _around(line.place)])
+    def inside(self, around: str) -> list[Line]:
+        """The lines inside of a place, further items left out, each below the one around it."""
+        inner = (f"{around}/", f"{around}~")
+        found = [line for line in self.lines.values() if line.place.startswith(inner)]
+        return _in_order([line for line in found if "[" not in line.place[len(around) :]])
 
     def _line(self, place: str, at: float) -> Line:
         line = self.lines.get(place)
@@ -177,6 +179,8 @@ class Timeline:
             kind = self._types.get(_NUMBERS.sub("", place), "")
             line = self.lines[place] = Line(place, kind, started_at=at, attempts=[])
             self._count(line, 1)
+            if not line.is_item:
+                self._outside.append(line)
         return line
 
     def _move(self, line: Line, state: ActionState) -> None:
@@ -227,6 +231,12 @@ def _types(body: Body, around: str) -> Iterator[tuple[str, str]]:
         yield around + action.id, action.type
         if action.body is not None:
             yield from _types(action.body, f"{around}{action.id}/")
+
+
+def _in_order(lines: Sequence[Line]) -> list[Line]:
+    """These lines in the order in which they began, each below the one around it."""
+    order = {line.place: number for number, line in enumerate(lines)}
+    return sorted(lines, key=lambda line: [order.get(place, -1) for place in _around(line.place)])
 
 
 def _around(place: str) -> list[str]:

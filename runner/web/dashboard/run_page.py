@@ -40,7 +40,10 @@ from runner.web.folds import Fold, Folds
 from runner.web.services import Services
 from runner.web.timeline import Attempt, Line
 
-JOURNAL_ROWS: Final = 100
+JOURNAL_ROWS: Final = 50
+MOST_EVENTS: Final = 20
+"""Of one append on the page of the journal."""
+
 _LONGEST_NUMBER: Final = 9
 _LONGEST_PLACE: Final = 2000
 
@@ -171,7 +174,13 @@ class RunPages:
         after = _number(request, "after", 0)
         found = await self._services.records.read(row.id, after=after, most=JOURNAL_ROWS + 1)
         events = [
-            {"seq": each.seq, "at": iso(each.at), "boot": each.boot, "events": _events(each.events)}
+            {
+                "seq": each.seq,
+                "at": iso(each.at),
+                "boot": each.boot,
+                "events": _events(each.events),
+                "count": len(each.events),
+            }
             for each in found[:JOURNAL_ROWS]
         ]
         following = found[JOURNAL_ROWS - 1].seq if len(found) > JOURNAL_ROWS else None
@@ -255,7 +264,7 @@ def _took(attempt: Attempt) -> float | None:
 
 def _events(events: Sequence[AnyEvent]) -> list[Shown]:
     """Each event as text, without what is sealed."""
-    return [shown_json(bytes(shown_events((event,)))[1:-1]) for event in events]
+    return [shown_json(bytes(shown_events((event,)))[1:-1]) for event in events[:MOST_EVENTS]]
 
 
 def _number(request: Request, name: str, default: int) -> int:

@@ -6,7 +6,7 @@ What the pages of a run show of its timeline: a row for each place, its bars on 
 Pure. Times in wall seconds; bars in thousandths of the run's time, drawn as SVG by `run_rows.html`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -81,12 +81,7 @@ def span_of(timeline: Timeline, now: float) -> Span:
 
 def rows(timeline: Timeline, span: Span, around: str = "") -> list[Row]:
     """The places of the run, or those inside of the place `around`; items have pages of their own."""
-    if not around:
-        lines: Iterable[Line] = timeline.all_lines(items=False)
-    else:
-        inner = (f"{around}/", f"{around}~")
-        found = (line for line in timeline.lines.values() if line.place.startswith(inner))
-        lines = timeline.in_order(line for line in found if "[" not in line.place[len(around) :])
+    lines = timeline.inside(around) if around else timeline.all_lines(items=False)
     outside = around.count("/") + 1 if around else 0
     return [_row(line, timeline, span, line.depth - outside) for line in lines]
 
