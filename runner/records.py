@@ -38,9 +38,7 @@ class RunChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Park(msgspec.Struct, frozen=True):
-    """
-    A wake-up as a row: unique by run and place. `due` in wall time; None waits for a signal (`child`, `callback`).
-    """
+    """A wake-up as a row, unique by run and place. `due` in wall time; None waits for a signal (`child`, `callback`)."""
 
     place: str
     due: float | None
@@ -217,7 +215,7 @@ class Claimed(msgspec.Struct, frozen=True):
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One run as lists show it. Times in wall seconds; `output` is masked JSON."""
+    """One run as lists show it. Times in wall seconds; `output` is masked JSON; `was_queued`: when it was accepted."""
 
     id: str
     workflow: str
@@ -235,7 +233,6 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     waiting: bool = False
     generation: int = 1
     was_queued: bool = False
-    """It was queued when it was accepted."""
 
 
 class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
