@@ -38,7 +38,7 @@ class RunChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Park(msgspec.Struct, frozen=True):
-    """A wake-up as a row, unique by run and place. `due` in wall time; None waits for a signal (`child`, `callback`)."""
+    """A wake-up as a row, unique by run and place. `due` in wall time; None for a signal (`child`, `callback`)."""
 
     place: str
     due: float | None
