@@ -50,9 +50,9 @@ class Shown:
         return await with_firings(self._documents(), self._current(), self._firings, self._clock.wall())
 
     async def upcoming(self) -> list[dict[str, Any]]:
-        """All documents with pauses and next firings alone: one question to the store."""
+        """All documents with pauses and the next firing of each schedule alone: one question to the store."""
         paused = await self._firings.paused()
-        return with_next(self._documents(), self._current(), self._clock.wall(), paused)
+        return with_next(self._documents(), self._current(), self._clock.wall(), paused, most=1)
 
     async def named(self, name: str) -> list[dict[str, Any]]:
         """The documents of that name: a workflow, and a broken file beside or instead of it."""
@@ -76,13 +76,20 @@ async def with_firings(
 
 
 def with_next(
-    documents: Documents, catalog: Catalog, now: float, paused: Mapping[str, Paused] | None = None
+    documents: Documents,
+    catalog: Catalog,
+    now: float,
+    paused: Mapping[str, Paused] | None = None,
+    *,
+    most: int = NEXT,
 ) -> list[dict[str, Any]]:
-    """The documents with their schedules' next firings; what needs no store."""
-    return [_filled(document, catalog, now, paused or {}) for document in documents]
+    """The documents with up to `most` next firings of their schedules; what needs no store."""
+    return [_filled(document, catalog, now, paused or {}, most) for document in documents]
 
 
-def _filled(document: dict[str, Any], catalog: Catalog, now: float, paused: Mapping[str, Paused]) -> dict[str, Any]:
+def _filled(
+    document: dict[str, Any], catalog: Catalog, now: float, paused: Mapping[str, Paused], most: int
+) -> dict[str, Any]:
     since = paused.get(document["name"])
     document["paused"] = None if since is None else {"at": iso(since.at), "by": since.by}
     workflow = catalog.get(document["name"])
@@ -93,7 +100,7 @@ def _filled(document: dict[str, Any], catalog: Catalog, now: float, paused: Mapp
         shown = triggers[schedule.number]
         shown["identity"] = schedule.identity
         shown["last"] = []
-        shown["next"] = [] if since else [iso(time) for time in next_firings(schedule, now, NEXT)]
+        shown["next"] = [] if since else [iso(time) for time in next_firings(schedule, now, most)]
     return document
 
 

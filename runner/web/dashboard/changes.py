@@ -23,7 +23,11 @@ from runner.secrets.content import SecretInfo
 
 _CUT: Final = 200
 _MARKS: Final = {"+": "added", "-": "removed", "@": "place"}
-_DUMPER: Final[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_DUMPER: Final[Any] = type("Dumper", (getattr(yaml, "CSafeDumper", yaml.SafeDumper),), {})
+_DUMPER.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
+)
 
 
 def readable(workflow: Workflow) -> str:

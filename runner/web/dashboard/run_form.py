@@ -82,7 +82,7 @@ def _field(name: str, each: Input, sent: str | None, error: str) -> Field:
         kind=kind,
         required=required,
         value="" if each.secret else default if sent is None else sent,
-        choices=choices if default in choices else ("", *choices),
+        choices=("", *choices) if choices and default not in choices else choices,
         description=each.description,
         hint="leave it empty for its default" if each.secret and not required else _HINTS.get(each.type, ""),
         error=error,
