@@ -3,7 +3,8 @@
 -- name: brief
 -- The columns of a `RunRow`, in its order, without its output and with the beginning of its error.
 runs.id, runs.workflow, runs.revision, runs.state, runs.accepted_at, runs.started_at, runs.ended_at, runs.trigger,
-runs.parent, null, substr(runs.error, 1, 500), runs.failed_action, runs.stopped_by, runs.waiting
+runs.parent, null, substr(runs.error, 1, 500), runs.failed_action, runs.stopped_by, runs.waiting, runs.generation,
+runs.was_queued
 
 -- name: newest
 -- A walk along one index that stops at the limit.
