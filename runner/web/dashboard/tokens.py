@@ -29,6 +29,8 @@ _ABOUT: Final[Mapping[Scope, str]] = {
     "secrets": "lists, sets and deletes secrets; never reads a value",
     "admin": "audit log and tokens",
 }
+_FRESH: Final[Mapping[str, str]] = {"scope_read": "on"}
+"""The form as it stands first: a token that only sees is what most are made for."""
 
 
 def routes(services: Services, frame: Frame) -> list[Route]:
@@ -57,7 +59,7 @@ def routes(services: Services, frame: Frame) -> list[Route]:
     async def tokens(request: Request) -> Response:
         caller = admin_of(request)
         if request.method != "POST":
-            return await shown(request, form={"scope_read": "on"})
+            return await shown(request, form=_FRESH)
         form = parse_form(await request.body())
         name = form.get("name", "").strip()
         try:
@@ -71,7 +73,7 @@ def routes(services: Services, frame: Frame) -> list[Route]:
             if error.reason == "file":
                 raise
             return await shown(request, error=str(error), form=form)
-        return await shown(request, text=text, form={"made": name})
+        return await shown(request, text=text, form={"made": name, **_FRESH})
 
     async def revoke(request: Request) -> Response:
         name = request.path_params["name"]
