@@ -98,15 +98,6 @@ class JournalRow(msgspec.Struct, frozen=True):
     events: tuple[AnyEvent, ...]
 
 
-class TailRow(msgspec.Struct, frozen=True):
-    """One append among those of all runs; `row` grows with each append of the store."""
-
-    row: int
-    run: str
-    workflow: str
-    events: tuple[AnyEvent, ...]
-
-
 class Firing(msgspec.Struct, frozen=True):
     """A scheduled time of one trigger: unique, whatever the clock does. `trigger` is the trigger's identity."""
 

@@ -14,12 +14,12 @@ import aiosqlite
 
 from runner.errors import StoreError
 from runner.ports import Claimed, Due, JournalRow, Queued, RunFilter, RunRow
-from runner.records import TailRow
 from runner.store.bounds import PREFIX
 from runner.store.fence import unread
 from runner.store.journal import journal_row
 from runner.store.rows import claimed, run_row
 from runner.store.statements import listed, load, page
+from runner.tail import TailRow
 
 
 class Reads:

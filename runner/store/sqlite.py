@@ -33,7 +33,6 @@ from runner.ports import (
     Sizes,
     Swept,
 )
-from runner.records import TailRow
 from runner.store import connections, files
 from runner.store.admissions import Admissions
 from runner.store.appends import Appends
@@ -50,6 +49,7 @@ from runner.store.sqlite_firings import SqliteFirings
 from runner.store.starts import SqliteStarts
 from runner.store.vault_notes import SqliteVaultNotes
 from runner.store.writer import Writer
+from runner.tail import TailRow
 from runner.tally import Commits
 
 

@@ -17,8 +17,8 @@ from runner.engine.answers import Answers
 from runner.engine.hindsight import Hindsight
 from runner.errors import Problem
 from runner.overviews import Overviews
-from runner.records import TailRow
 from runner.secrets.vault import Vault
+from runner.tail import TailRow
 from runner.web.health import Reasons
 from runner.web.lookups import SearchableRecords
 from runner.web.news import News

@@ -16,7 +16,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 
 from runner.errors import StoreError
-from runner.records import TailRow
+from runner.tail import TailRow
 from runner.web.api.runs import shown_events
 from runner.web.news import without_values
 from runner.web.services import Services
