@@ -20,7 +20,7 @@ from runner.events import RunState
 from runner.records import RunFilter, RunRow
 from runner.web.lookups import SearchableRecords
 
-MOST_LOOKED_AT: Final = 20_000
+MOST_LOOKED_AT: Final = 8_000
 """Runs that one search looks at where no index helps."""
 
 STATES: Final = (*get_args(RunState), "waiting")
