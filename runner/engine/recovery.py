@@ -129,11 +129,15 @@ class Recovery:
         async with anyio.create_task_group() as tasks:
             if run == self._runs.alone:
                 tasks.start_soon(self._let_others_in_time, run)
+            tasks.start_soon(self._end_turn, released)
             self._runs.ready(run, *self._runs.held.pop(run, ()))
-            with anyio.move_on_after(LIVED):
-                await released.wait()
+            await released.wait()
             tasks.cancel_scope.cancel()
         await self._surely(starts.acquit(run))
+
+    async def _end_turn(self, released: anyio.Event) -> None:
+        await self._services.clock.sleep(LIVED)
+        released.set()
 
     async def _let_others_in_time(self, run: str) -> None:
         await self._services.clock.sleep(ALONE)

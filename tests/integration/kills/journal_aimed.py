@@ -43,5 +43,5 @@ def _run_of(work: Any) -> str | None:
 
 if __name__ == "__main__":
     _, number, *words = sys.argv
-    Writer._commit = aimed(Writer._commit, int(number))  # type: ignore[method-assign]  # to die in it
+    Writer._commit = aimed(Writer._commit, int(number))  # type: ignore[method-assign,assignment]  # to die in it
     main(words, prog_name="runner")

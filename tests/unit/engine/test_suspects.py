@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from runner.engine.recovery import ALONE
+from runner.engine.recovery import ALONE, LIVED
 from runner.errors import TemporaryError
 from runner.events import Recovered
 from runner.ports import Call
@@ -28,6 +28,7 @@ class Starts:
     def __init__(self, *suspects: str, alone: bool = True) -> None:
         self.tried: list[str] = []
         self.acquitted: list[str] = []
+        self.lives = 0
         self._begun = Begun(2, tuple(Suspect(run, 0) for run in suspects), one_at_a_time=True, alone=alone)
 
     async def begin(self) -> Begun:
@@ -39,7 +40,8 @@ class Starts:
     async def acquit(self, run: str) -> None:
         self.acquitted.append(run)
 
-    async def lived(self) -> None: ...
+    async def lived(self) -> None:
+        self.lives += 1
 
     async def stop(self) -> None: ...
 
@@ -143,3 +145,24 @@ async def test_one_that_is_ended_before_its_turn_holds_up_nobody() -> None:
         assert (await engine.ended(suspect)).state == "cancelled"
         assert gates.begun == ["other"]
         assert any(isinstance(event, Recovered) for event in await engine.journal(suspect))
+
+
+async def test_ten_minutes_make_it_innocent_and_the_start_no_kill() -> None:
+    """A suspect that goes on for that long gives its turn to the next; the kills before a start that lived count no more."""
+    gates, clock = Gates(), FakeClock()
+    async with two_cut_off(gates, clock) as (engine, suspect, other, _):
+        starts = Starts(suspect, other, alone=False)
+        await engine.dispatcher.judge(starts)
+        await engine.dispatcher.recover()
+        await settled()
+        await clock.advance(LIVED - 1)
+        await settled()
+        assert (starts.tried, starts.acquitted, starts.lives, gates.begun) == ([suspect], [], 0, ["first"])
+
+        await clock.advance(1)
+        await settled()
+        assert (starts.tried, starts.acquitted, starts.lives) == ([suspect, other], [suspect], 1)
+        assert gates.begun == ["first", "other"]
+        for gate in gates.opened.values():
+            gate.set()
+        assert [(await engine.ended(run)).state for run in (suspect, other)] == ["succeeded"] * 2
