@@ -21,6 +21,7 @@ from runner.engine.admission import Admissions
 from runner.engine.live import MOST_READY, LiveRuns
 from runner.engine.loading import Loader
 from runner.engine.orders import Cancel
+from runner.engine.releases import Release
 from runner.engine.resume import in_flight
 from runner.engine.services import Services
 from runner.errors import RunnerError, StoreError
@@ -135,9 +136,9 @@ class Recovery:
             tasks.cancel_scope.cancel()
         await self._surely(starts.acquit(run))
 
-    async def _end_turn(self, released: anyio.Event) -> None:
+    async def _end_turn(self, release: Release) -> None:
         await self._services.clock.sleep(LIVED)
-        released.set()
+        release.tell()
 
     async def _let_others_in_time(self, run: str) -> None:
         await self._services.clock.sleep(ALONE)

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -19,6 +20,12 @@ from runner.marks import VaultMark
 from runner.ports import JournalRow
 from runner.store.journal import journal_row
 from runner.store.statements import load
+
+_FROM_THE_FIRST: Final = 0
+"""The `seq` behind which a journal is read."""
+
+_ALL: Final = -1
+"""SQLite's word for a limit that is none."""
 
 
 class Examined(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +52,7 @@ class Examination:
         """Every run in the order of acceptance; the error of one whose journal cannot be read. Raises StoreError."""
         try:
             for run, revision, state, ended_at, waiting in self._connection.execute(self._sql["runs"]):
-                rows = self._connection.execute(self._sql["journal"], (run,)).fetchall()
+                rows = self._connection.execute(self._sql["journal"], (run, _FROM_THE_FIRST, _ALL)).fetchall()
                 try:
                     journal = tuple(journal_row(run, *row) for row in rows)
                 except StoreFormatError as error:

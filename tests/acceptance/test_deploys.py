@@ -1,15 +1,18 @@
-"""Twenty clean deploys with runs in flight: SIGTERM, a start, SIGTERM again; none of the runs is failed for it."""
+"""Clean deploys in a row with runs in flight: SIGTERM, a start, SIGTERM again; none of the runs is failed for it."""
 
 import json
 import os
 
 import anyio
 import httpx
+import pytest
 from aiohttp import web
 from anyio.to_thread import run_sync
 
 from tests.acceptance.conftest import Installation
 from tests.conftest import OpenServer
+
+pytestmark = pytest.mark.timeout(900)
 
 DEPLOYS = int(os.environ.get("RUNNER_TEST_DEPLOYS", "5"))
 """Twenty are tried with `RUNNER_TEST_DEPLOYS=20`; with three counted as kills the runs would be failed."""
