@@ -81,7 +81,7 @@ class TestRunForm:
 class TestSource:
     def test_each_line_is_whole_and_escaped(self) -> None:
         """Also where a text goes over several lines; its problems stand with it, those beyond the end at the last one."""
-        text = 'a: "x\n  <b>"\n# note\n\nlast: 1'
+        text = 'a: "x\n  <b>"\n# note\n\nlast: <b>'
         found = lines(text, [{"line": 2, "message": "m"}, {"line": 99, "message": "n"}])
 
         assert [line.text.striptags() for line in found] == [
@@ -89,7 +89,7 @@ class TestSource:
             '&lt;b>"'.replace("&lt;", "<"),
             "# note",
             "",
-            "last: 1",
+            "last: <b>",
         ]
         assert all(str(line.text).count("<span") == str(line.text).count("</span>") for line in found)
         assert "<b>" not in Markup().join(line.text for line in found)
