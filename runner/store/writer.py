@@ -184,8 +184,8 @@ class Writer:
 
     def _mended(self) -> None:
         if self.degraded:
+            self.degraded = False  # before it is said: who reads that comes at once
             log.warning("the store can write again")
-            self.degraded = False
 
     def _wake(self, outcomes: list[Outcome]) -> None:
         if outcomes:
