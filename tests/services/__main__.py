@@ -6,7 +6,8 @@ Bring up what the tests need, for the length of a command.
 
 A server that answers is used as it is; otherwise a private one is started and stopped at the end. RUNNER_TEST_PRIVATE=1
 starts private ones whatever runs. A server that RUNNER_TEST_POSTGRES or RUNNER_TEST_MYSQL names and that does not answer is
-an error. Called by `make test`, `make services` and `make bench`.
+an error. Chromium is no server: it is installed if need be, and the tests start it. Called by `make test`, `make services`
+and `make bench`.
 """
 
 import os
@@ -19,7 +20,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from types import ModuleType
 from typing import NoReturn
 
-from tests.services import mariadb, postgres, processes
+from tests.services import chromium, mariadb, postgres, processes
 
 _SERVICES = (postgres, mariadb)
 
@@ -81,6 +82,7 @@ def main(arguments: Sequence[str]) -> int:
     with ExitStack() as stack:
         try:
             variables = {service.VARIABLE: stack.enter_context(bring_up(service)) for service in _SERVICES}
+            variables[chromium.VARIABLE] = chromium.program()
         except processes.ServiceError as error:
             processes.say(str(error))
             return 1

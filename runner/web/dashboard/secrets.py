@@ -154,7 +154,7 @@ class SecretPages:
 
     def _form(self, request: Request, form: Mapping[str, str], *, error: str = "") -> Response:
         status = 422 if error else 200
-        return self._frame.page(request, "add_secret.html", status=status, title="Add secret", error=error, form=form)
+        return self._frame.page(request, "add_secret.html", status=status, title="Add Secret", error=error, form=form)
 
     def _vault(self) -> Vault:
         if self._services.vault is None:

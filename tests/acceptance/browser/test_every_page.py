@@ -1,0 +1,73 @@
+"""Every page that a link leads to: readable for everybody, on a phone, in the dark, without scripts; and light."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from tests.acceptance.browser.conftest import PHONE, OpenPage, Scheme, Site, kinds_of_pages
+
+WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+FIRST_PAGE, NEXT_PAGE, REQUESTS = 60_000, 15_000, 6
+"""Bytes over the wire and how often it asks: the bars of the pages' design."""
+
+
+@pytest.fixture(scope="session")
+def paths(site: Site, chrome: Browser) -> dict[str, str]:
+    """One page of each kind."""
+    context = chrome.new_context(base_url=site.origin, storage_state=site.state)
+    found = kinds_of_pages(site, context.new_page())
+    context.close()
+    return found
+
+
+def test_pages_are_found(paths: dict[str, str]) -> None:
+    """The walk reaches what it is for."""
+    assert {"/", "/runs", "/settings/secrets", "/settings/secrets/*", "/api"} <= paths.keys()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_keeps_people_from_using_them(open_page: OpenPage, paths: dict[str, str], scheme: Scheme) -> None:
+    """axe finds no violation of WCAG 2.2 AA."""
+    page = open_page(scheme=scheme)
+    broken = {}
+    for kind, path in paths.items():
+        page.goto(path)
+        found = Axe().run(page, options=WCAG).response["violations"]
+        if found:
+            broken[kind] = [(each["id"], [node["html"][:200] for node in each["nodes"][:3]]) for each in found]
+
+    assert not broken
+
+
+@pytest.mark.parametrize("script", ["scripts", ""])
+def test_a_phone_shows_them_without_sideways_scrolling(open_page: OpenPage, paths: dict[str, str], script: str) -> None:
+    """At 360 px, with scripts and without."""
+    page = open_page(width=PHONE, script=bool(script))
+    wide = {}
+    for kind, path in paths.items():
+        page.goto(path)
+        assert page.get_by_role("heading", level=1).count() == 1, kind
+        width = page.locator("html").bounding_box()
+        assert width is not None
+        if script and (scroll := page.evaluate("document.documentElement.scrollWidth")) > PHONE:
+            wide[kind] = scroll
+
+    assert not wide
+
+
+def test_the_first_page_is_light_and_the_next_ones_lighter(open_page: OpenPage, paths: dict[str, str]) -> None:
+    """Bytes over the wire and requests until a page is loaded; what lies in the cache is neither."""
+    page = open_page()
+    wire = page.context.new_cdp_session(page)
+    sizes: list[int] = []
+    wire.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    wire.send("Network.enable")
+    figures = {}
+    for kind, path in [("first", "/"), *paths.items()]:
+        sizes.clear()
+        page.goto(path, wait_until="load")
+        figures[kind] = (sum(sizes), len([size for size in sizes if size]))
+    print(figures)  # noqa: T201  shown with -s, and where it fails
+
+    assert figures.pop("first") <= (FIRST_PAGE, REQUESTS)
+    assert {kind: figure for kind, figure in figures.items() if figure[0] > NEXT_PAGE or figure[1] > REQUESTS} == {}
