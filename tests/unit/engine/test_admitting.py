@@ -54,7 +54,7 @@ class TestSuperseding:
                 store.commit(1)
             tasks.cancel_scope.cancel()
         async with open_engine(store=MemoryStore(tables=store.crash().tables)) as engine:
-            first, second = sorted(engine.store.tables.runs)
+            first, second = engine.store.tables.runs
             await engine.dispatcher.recover()
 
             assert (await engine.ended(first)).state == "cancelled"
