@@ -11,7 +11,7 @@ Open the pages and the API with the accounts that guard them, and tell how to ge
 import os
 import platform
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,7 +24,7 @@ from runner.daemon.doctor import found
 from runner.daemon.doctor.finding import Patient
 from runner.daemon.measures.exposition import Exposition, Measured
 from runner.daemon.measures.loop_watch import watch_loop
-from runner.daemon.root import Engine
+from runner.daemon.root import Confidential, Engine
 from runner.secrets.vault import Vault
 from runner.settings import Loaded, Settings
 from runner.store.sqlite import SqliteStore
@@ -42,8 +42,7 @@ async def open_pages(
     clock: Clock,
     port: int,
     *,
-    vault: Vault | None,
-    mask: Callable[[str], Awaitable[str]],
+    confidential: Confidential,
     engine: Engine,
     store: SqliteStore,
     catalogs: Catalogs,
@@ -53,6 +52,7 @@ async def open_pages(
     reasons: Reasons,
 ) -> AsyncIterator[Services]:
     """What they are given, as long as the daemon lives. Raises AccessError, SecretError."""
+    vault = confidential.vault
     settings, patient = loaded.settings, Patient(loaded, os.environ, clock, is_running=True)
     async with _open_doors(settings, clock, vault, port) as accounts, watch_loop(clock) as loop:
         measured = Measured(
@@ -82,9 +82,10 @@ async def open_pages(
             named=workflows.named,
             overviews=store.overviews,
             usage=usage,
-            mask=mask,
+            mask=confidential.mask,
             require=catalogs.require,
             load=catalogs.load,
+            redact=confidential.redactor.value,
             pauses=pauses,
             reasons=reasons,
             metrics=Exposition(measured).text,

@@ -38,6 +38,7 @@ from runner.web.dashboard import (
 from runner.web.dashboard.frame import Frame
 from runner.web.door import Door, access_problem, is_page
 from runner.web.health import health_app
+from runner.web.masked import MaskedProblems
 from runner.web.metrics import metrics_route
 from runner.web.problems import PROBLEM_HANDLERS, error_problem
 from runner.web.services import Services
@@ -69,7 +70,7 @@ _ZIPPED: Final = 5
 
 def portal(services: Services) -> ASGIApp:
     """The application."""
-    frame = Frame()
+    frame = Frame(services.redact)
 
     async def refused(request: Request, error: Exception) -> Response:
         if isinstance(error, AccessError):
@@ -93,7 +94,10 @@ def portal(services: Services) -> ASGIApp:
             metrics_route(services),
         ],
         exception_handlers={HTTPException: refused, RunnerError: refused, Exception: refused},
-        middleware=[Middleware(GZipMiddleware, minimum_size=_WORTH_ZIPPING, compresslevel=_ZIPPED)],
+        middleware=[
+            Middleware(GZipMiddleware, minimum_size=_WORTH_ZIPPING, compresslevel=_ZIPPED),
+            Middleware(MaskedProblems, redact=services.redact),
+        ],
     )
     counted = questions.counted(app, services.records.asking)
     return Door(counted, services.accounts, Addresses(services.public_url, services.trusted_proxies))

@@ -40,6 +40,7 @@ class Tail(Protocol):
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """
+    `redact` gives a JSON value with every known secret in it hidden.
     `workflows` gives the catalog's documents with the firings of each, `upcoming` the same without the last firings,
     `named` those of one name. `usage` gives documents of who uses which secret, `mask` hides every known secret in a
     text; `vault` is None without a master key. `metrics` is the text for Prometheus, `checks` are documents of what
@@ -66,6 +67,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     usage: Documents
     require: Callable[[str], Workflow]
     load: Callable[[str, str], Awaitable[tuple[Workflow, tuple[Problem, ...]]]]
+    redact: Callable[[Any], Any]
     pauses: Pauses
     reasons: Reasons
     metrics: Callable[[], Awaitable[bytes]]

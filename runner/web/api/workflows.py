@@ -9,6 +9,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 import anyio
@@ -17,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from runner.clock import iso
-from runner.errors import DefinitionError, RefusedError
+from runner.errors import DefinitionError, Problem, RefusedError
 from runner.web.api import models, run_models
 from runner.web.api.endpoints import PREFIX, Asked, Endpoint, Header, Page, json_answer, listed
 from runner.web.lookups import show_run
@@ -62,8 +63,13 @@ async def _validate(services: Services, asked: Asked) -> Response:
     try:
         _, problems = await services.load(text, "workflow.yaml")
     except DefinitionError as error:
-        return json_answer({"valid": False, "problems": error.problems})
-    return json_answer({"valid": True, "problems": problems})
+        return json_answer({"valid": False, "problems": _redacted(services, error.problems)})
+    return json_answer({"valid": True, "problems": _redacted(services, problems)})
+
+
+def _redacted(services: Services, problems: Sequence[Problem]) -> Any:
+    """They may quote the file, into which a secret may have been written."""
+    return services.redact(msgspec.to_builtins(problems))
 
 
 async def _pause(services: Services, asked: Asked) -> Response:

@@ -1,7 +1,7 @@
 """
 What every page has: templates with everything escaped, assets by the hash of their content, errors as pages.
 
-    frame = Frame()
+    frame = Frame(redact)
     frame.page(request, "secrets.html", secrets=…) ──► HTML under layout.html, with the caller and the form token
     frame.routes()                                 ──► /static/style.3f2a….css, for a year in every cache
 
@@ -10,6 +10,7 @@ A template may use `asset("style.css")`, `when(iso)`, `span(seconds)` and `{{ fo
 
 import gzip
 import hashlib
+from collections.abc import Callable
 from importlib import resources
 from typing import Any, Final, NamedTuple
 
@@ -39,6 +40,10 @@ PLACES: Final = (
 """What the navigation leads to: path and word."""
 
 
+_SENT: Final = frozenset({"form", "error", "name", "detail", "revoked"})
+"""Values of pages that may hold what somebody sent: a secret may have been written into the wrong field."""
+
+
 class Asset(NamedTuple):
     """A file as it is sent."""
 
@@ -51,7 +56,9 @@ class Asset(NamedTuple):
 class Frame:
     """Templates and assets, read once."""
 
-    def __init__(self) -> None:
+    def __init__(self, redact: Callable[[Any], Any]) -> None:
+        """`redact`: a JSON value with the secrets in it masked."""
+        self._redact = redact
         self._assets = {asset.path.rpartition("/")[2]: asset for asset in _assets()}
         self._paths = {_plain(name): asset.path for name, asset in self._assets.items()}
         self._templates = jinja2.Environment(
@@ -79,7 +86,7 @@ class Frame:
                 here=_here(request.url.path),
                 asking=getattr(request.state, "asking", ""),
                 form_field=Markup('<input type="hidden" name="{}" value="{}">').format(FORM_FIELD, token),
-                **values,
+                **{name: self._redact(value) if name in _SENT else value for name, value in values.items()},
             ),
             status,
         )

@@ -78,7 +78,7 @@ def routes(services: Services, frame: Frame) -> list[Route]:
     async def revoke(request: Request) -> Response:
         name = request.path_params["name"]
         await accounts.revoke_token(name, by=admin_of(request).by)
-        return to(f"{LIST}?revoked={name}")
+        return to(f"{LIST}?revoked={services.redact(name)}")
 
     return [
         Route(LIST, tokens, methods=["GET", "POST"]),

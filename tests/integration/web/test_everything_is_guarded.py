@@ -35,7 +35,7 @@ def _filled(path: str) -> str:
 
 
 def _pages(portal: Portal) -> list[Asked]:
-    frame = Frame()
+    frame = Frame(str)
     routes = [route for page in PAGES for route in page(portal.services, frame)]
     found = [
         Asked(method, _filled(route.path))

@@ -1,0 +1,192 @@
+"""
+Every page as a signed-in person and every endpoint as a program that may do everything: their bytes and their headers.
+
+    PAGES, ENDPOINTS ──the paths, their parts filled in──► GET                    ──► Outputs
+    links of the pages ──followed──► GET                                          ──► Outputs
+    every endpoint and form, a canary as body, field, key, query, header and part of the path ──► its error ──► Outputs
+
+What others add is enumerated from where they add it.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from functools import partial
+from html import unescape
+from itertools import product
+from typing import Any, Final
+from urllib.parse import quote
+
+import anyio
+import httpx
+import msgspec
+from starlette.routing import Route
+
+from runner.web.api.endpoints import Endpoint
+from runner.web.api.table import ENDPOINTS
+from runner.web.dashboard.frame import Frame
+from runner.web.portal import PAGES
+
+PREFIX: Final = "/api/v1"
+OPEN: Final = ("/metrics", "/healthz", "/readyz", "/api/openapi.json", "/nowhere", "/api/v1/nowhere")
+MOST_LINKS: Final = 60
+"""Pages that are found by following links, beside those that are enumerated."""
+
+STREAM_SECONDS: Final = 1.0
+"""How long an answer that has no end is listened to; not at all where only its error is asked for."""
+
+ENDING: Final = frozenset({"/logout", "/static/{name}"})
+"""Not asked: the one ends the session, the other is files of the package."""
+
+_LINK: Final = re.compile(r'(?:href|src|action)="(/[^"#]*)')
+_PART: Final = re.compile(r"{(\w+)[^}]*}")
+
+
+class Anything:
+    """Stands for what pages are given, where only their routes are asked for."""
+
+    def __getattr__(self, name: str) -> "Anything":
+        return self
+
+    def __call__(self, *_: object, **__: object) -> "Anything":
+        return self
+
+
+def page_routes() -> Iterator[Route]:
+    """Every route of every page."""
+    services: Any = Anything()
+    for page in PAGES:
+        yield from page(services, Frame(str))
+
+
+def filled(path: str, parts: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    """The path with every value of each of its parts, as they stand in a URL."""
+    names = _PART.findall(path)
+    for values in product(*(parts.get(name, ("x",)) for name in names)):
+        given = dict(zip(names, values, strict=True))
+        yield _PART.sub(partial(_part, given), path)
+
+
+def everywhere(path: str, value: str) -> str:
+    """The path with one value for each of its parts."""
+    return next(filled(path, dict.fromkeys(_PART.findall(path), (value,))))
+
+
+def _part(given: Mapping[str, str], match: re.Match[str]) -> str:
+    return quote(given[match[1]], safe="")
+
+
+class Visit:
+    """What one caller got. `where` leads the names of its outputs."""
+
+    def __init__(self, client: httpx.AsyncClient, outputs: MutableMapping[str, bytes], where: str) -> None:
+        self.client = client
+        self._outputs = outputs
+        self._where = where
+        self.statuses: dict[str, int] = {}
+
+    async def ask(self, path: str, method: str = "GET", *, place: str = "", **more: Any) -> str:
+        """Body and headers go to the outputs; the body comes back. An answer without end is left after a while."""
+        body = bytearray()
+        async with self.client.stream(method, path, **more) as answer:
+            is_endless = answer.headers.get("content-type", "").startswith("text/event-stream")
+            with anyio.move_on_after((0 if place else STREAM_SECONDS) if is_endless else None):
+                async for chunk in answer.aiter_bytes():
+                    body += chunk
+        head = "".join(f"{name}: {value}\n" for name, value in answer.headers.items())
+        self.statuses[f"{method} {path}"] = answer.status_code
+        name = f"{self._where}: {method} {place or path}"
+        self._outputs[name] = self._outputs.get(name, b"") + head.encode() + b"\n" + body
+        return body.decode(errors="replace")
+
+
+async def see_pages(visit: Visit, parts: Mapping[str, Iterable[str]]) -> None:
+    """Every page that is enumerated, then what their links lead to."""
+    todo = [
+        path
+        for route in page_routes()
+        if route.path not in ENDING and "GET" in (route.methods or {"GET"})
+        for path in filled(route.path, parts)
+    ]
+    listed = len(todo)
+    seen: set[str] = set()
+    while todo and len(seen) < listed + MOST_LINKS:
+        path = todo.pop(0)
+        if path in seen:
+            continue
+        seen.add(path)
+        body = await visit.ask(path)
+        todo += [link for link in map(unescape, _LINK.findall(body)) if not link.startswith(("/static/", "/logout"))]
+
+
+async def see_endpoints(visit: Visit, parts: Mapping[str, Iterable[str]]) -> None:
+    """Every GET endpoint, and what is open beside them."""
+    for endpoint in ENDPOINTS:
+        if endpoint.method == "GET":
+            for path in filled(PREFIX + endpoint.path, parts):
+                await visit.ask(path)
+    for path in OPEN:
+        await visit.ask(path)
+
+
+async def send_wrong(visit: Visit, canary: str) -> None:
+    """The canary wherever an endpoint may be sent something, one place at a time."""
+    header = quote(canary, safe=" /+=&?:;,@!$*()[]{}<>-_.~^|`'#")
+    for endpoint in ENDPOINTS:
+        ask = partial(visit.ask, method=endpoint.method, place=f"{endpoint.path}, wrong")
+        path = next(filled(PREFIX + endpoint.path, {}))
+        await ask(everywhere(PREFIX + endpoint.path, canary), **_nothing(endpoint))
+        for name in _fields(endpoint.query):
+            await ask(path, params={name: canary}, **_nothing(endpoint))
+        await ask(path, params={canary: canary}, **_nothing(endpoint))
+        for each in ("If-Match", "Idempotency-Key", "Prefer", "Last-Event-ID", "Accept", "Content-Type"):
+            await ask(path, **{**_nothing(endpoint), "headers": {each: header}})
+        if endpoint.body is not None:
+            for body in _bodies(endpoint, canary):
+                await ask(path, content=body, headers={"content-type": endpoint.media})
+
+
+async def send_forms(visit: Visit, canary: str) -> None:
+    """The canary in every part of the paths of the pages, in their queries and in every field of their forms."""
+    for route in page_routes():
+        if route.path in ENDING:
+            continue
+        place = f"{route.path}, wrong"
+        path = everywhere(route.path, canary)
+        if "GET" in (route.methods or {"GET"}):
+            body = await visit.ask(path, place=place, params={"name": canary, "state": canary, "done": canary})
+            fields = set(re.findall(r'name="([\w.-]+)"', body)) - {"csrf"}
+        else:
+            fields = set()
+        if "POST" in (route.methods or ()):
+            page = await visit.ask("/settings/secrets/add-secret", place=place)
+            token = re.search(r'name="csrf" value="([0-9a-f]{64})"', page)
+            form = dict.fromkeys((fields | {"name", "value", "version"}) - {"password", "again", "token"}, canary)
+            await visit.ask(path, "POST", place=place, data={**form, "csrf": token[1] if token else ""})
+
+
+def _nothing(endpoint: Endpoint) -> dict[str, Any]:
+    """What makes a request of it whole that sends nothing of interest."""
+    if endpoint.body is None:
+        return {}
+    return {"content": b"{}", "headers": {"content-type": endpoint.media}}
+
+
+def _fields(model: Any) -> tuple[str, ...]:
+    return () if model is None else tuple(field.encode_name for field in msgspec.structs.fields(model))
+
+
+def _bodies(endpoint: Endpoint, canary: str) -> Iterator[bytes]:
+    """As text that is no JSON, as each field's value, as one of another kind, as a key."""
+    yield canary.encode()
+    yield msgspec.json.encode(canary)
+    yield msgspec.json.encode({canary: canary})
+    wrong: tuple[Callable[[str], object], ...] = (
+        str,
+        lambda text: [text],
+        lambda text: {text: text},
+        lambda text: [[text]],
+    )
+    if isinstance(endpoint.body, type) and issubclass(endpoint.body, msgspec.Struct):
+        for name in _fields(endpoint.body):
+            for make in wrong:
+                yield msgspec.json.encode({name: make(canary)})
