@@ -132,7 +132,13 @@ def test_requests_a_second(installation: Installation, respond: str) -> None:
         ended = states(installation, lambda runs: not {"queued", "running"} & set(runs.values()))
         waited = time.perf_counter() - start
     not_good = sum(state != "succeeded" for state in ended.values())
-    figure(respond, f"{seen}; bare {alone}; ratio {seen.rate / alone.rate:.2f}; p99/p50 {seen.p99 / seen.median:.1f}")
+    taken = sum(count for status, count in seen.statuses.items() if status in {200, 202}) / SECONDS
+    carried_out = len(ended) / (2 * SECONDS + waited)
+    figure(respond, f"{seen}; bare {alone}; p99/p50 {seen.p99 / seen.median:.1f}")
+    figure(
+        respond, f"ratio of all answers {seen.rate / alone.rate:.2f}, of those that took a run {taken / alone.rate:.2f}"
+    )
+    figure(respond, f"carried out {carried_out:.0f}/s, ratio {carried_out / alone.rate:.2f}")
     figure(
         respond,
         f"{len(ended)} runs, {not_good} not succeeded, the last {waited:.1f} s after; {before:.0f} → {after:.0f} MB",
