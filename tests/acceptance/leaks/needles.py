@@ -12,6 +12,7 @@ import sqlite3
 import tarfile
 import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from itertools import takewhile
@@ -59,6 +60,10 @@ class Needles:
 
     def __len__(self) -> int:
         return len(self._all)
+
+    def by_shape(self) -> dict[str, int]:
+        """How many pieces of secrets are searched for in each shape."""
+        return dict(Counter(name.partition(" as ")[2] for name in self._names.values()))
 
     def in_(self, data: bytes) -> set[str]:
         """Which secrets stand in the data, and in which form: `PLAIN as base64`."""

@@ -10,6 +10,7 @@ One daemon does all of it, is killed in the middle of a run, and another one goe
 import os
 import signal
 import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +18,9 @@ import anyio
 import httpx
 import pytest
 
+from runner.accounts.credentials import SCOPES
 from tests.acceptance.conftest import Daemon, Installation
-from tests.acceptance.leaks import flows
+from tests.acceptance.leaks import flows, table, visited
 from tests.acceptance.leaks.collected import Outputs
 from tests.acceptance.leaks.needles import ALL, Needles
 from tests.acceptance.leaks.peer import GIVEN, Peer
@@ -33,17 +35,6 @@ OWN = {
     "GIVEN": GIVEN,
     "BOUND": "bound-Canary/with a blank+4",
 }
-PAGES = (
-    "/",
-    "/runs",
-    "/secrets",
-    "/metrics",
-    "/healthz",
-    "/readyz",
-    "/api/v1/runs",
-    "/api/v1/secrets",
-    "/api/openapi.json",
-)
 
 
 def dotenv(values: dict[str, str]) -> str:
@@ -88,6 +79,7 @@ async def test_no_secret_is_in_anything_that_was_written(
         with installation.daemon("--dashboard", "--log-level", "debug", environ=environ) as daemon:
             await _do_everything(daemon, outputs)
             await _look_around(daemon, outputs)
+            await _visit(daemon, installation, outputs)
             run = await _cut(daemon, peer)
             outputs["log"] += daemon.raw
     finally:
@@ -102,6 +94,7 @@ async def test_no_secret_is_in_anything_that_was_written(
         assert await anyio.to_thread.run_sync(daemon.ended) == -signal.SIGSEGV
         outputs["log after the kill"] += daemon.raw
 
+    sys.stdout.write("\n".join(("", *table.lines(outputs, ALL), "")))
     assert b'"state":"failed"' in shown.partition(b'"actions"')[0]
     assert b'"message":"[secret ' in shown
     assert [all(value in each for value in REPLACED.values()) for each in peer.stolen].count(True) == 1
@@ -118,10 +111,6 @@ async def _do_everything(daemon: Daemon, outputs: Outputs) -> None:
             answer = await client.post(f"http://127.0.0.1:{daemon.port}/{name}")
             assert answer.status_code == 200, answer.text
             outputs[f"answer to {name}"] += answer.content
-        for page in PAGES:
-            port = daemon.wait_for("ready")["dashboard_port"]
-            answer = await client.get(f"http://127.0.0.1:{port}{page}")
-            outputs[f"page {page}"] += answer.content + str(answer.headers).encode()
 
 
 async def _look_around(daemon: Daemon, outputs: Outputs) -> None:
@@ -140,6 +129,23 @@ async def _look_around(daemon: Daemon, outputs: Outputs) -> None:
     await outputs.command("backup", "data/backup.tar")
     outputs.files("running")
     assert await anyio.to_thread.run_sync(_is_closed, daemon.process.pid)
+
+
+async def _visit(daemon: Daemon, installation: Installation, outputs: Outputs) -> None:
+    """Every page and every endpoint."""
+    origin = f"http://127.0.0.1:{daemon.wait_for('ready')['dashboard_port']}"
+    every = [word for scope in SCOPES for word in ("--scope", scope)]
+    made = await installation.arun("tokens", "create", "everything", *every, check=True)
+    async with visited.program(outputs, made.stdout.decode().strip(), origin) as program:
+        listed = (await program.client.get("/api/v1/runs")).json()["items"]
+        workflows = (await program.client.get("/api/v1/workflows")).json()["items"]
+        parts = {"run": [each["run"] for each in listed], "name": [each["name"] for each in workflows] + list(SECRETS)}
+        await visited.see_endpoints(program, parts)
+        async with visited.person(outputs, installation.folder, origin) as person:
+            await visited.see_pages(person, parts)
+    for visit in (program, person):
+        assert list(visit.statuses.values()).count(200) > len(SECRETS)
+        assert [path for path, status in visit.statuses.items() if status in {401, 500}] == []
 
 
 def _is_closed(process: int) -> bool:

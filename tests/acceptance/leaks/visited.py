@@ -9,10 +9,12 @@ What others add is enumerated from where they add it.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import asynccontextmanager
 from functools import partial
 from html import unescape
 from itertools import product
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -26,6 +28,7 @@ from runner.web.api.table import ENDPOINTS
 from runner.web.dashboard.frame import Frame
 from runner.web.portal import PAGES
 
+PASSWORD: Final = "a password of nineteen letters"
 PREFIX: Final = "/api/v1"
 OPEN: Final = ("/metrics", "/healthz", "/readyz", "/api/openapi.json", "/nowhere", "/api/v1/nowhere")
 MOST_LINKS: Final = 60
@@ -97,6 +100,26 @@ class Visit:
         name = f"{self._where}: {method} {place or path}"
         self._outputs[name] = self._outputs.get(name, b"") + head.encode() + b"\n" + body
         return body.decode(errors="replace")
+
+
+@asynccontextmanager
+async def person(outputs: MutableMapping[str, bytes], folder: Path, origin: str) -> AsyncIterator[Visit]:
+    """Somebody who set the password and signed in."""
+    async with httpx.AsyncClient(base_url=origin, trust_env=False, timeout=60, headers={"origin": origin}) as client:
+        token = (folder / "data" / "setup-token").read_text().strip()
+        done = await client.post("/setup", data={"token": token, "password": PASSWORD, "again": PASSWORD})
+        assert done.status_code == 303, done.text
+        done = await client.post("/login", data={"password": PASSWORD})
+        assert done.status_code == 303, done.text
+        yield Visit(client, outputs, "page")
+
+
+@asynccontextmanager
+async def program(outputs: MutableMapping[str, bytes], token: str, origin: str) -> AsyncIterator[Visit]:
+    """A program with a token of every scope."""
+    headers = {"authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=origin, trust_env=False, timeout=60, headers=headers) as client:
+        yield Visit(client, outputs, "API")
 
 
 async def see_pages(visit: Visit, parts: Mapping[str, Iterable[str]]) -> None:
