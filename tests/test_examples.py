@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiosqlite
+import anyio
 import asyncpg
 import msgspec
 import pytest
@@ -25,6 +26,7 @@ from runner.engine.callbacks import Addresses
 from runner.engine.dispatcher import Dispatcher, open_dispatcher
 from runner.engine.limits import EngineLimits
 from runner.engine.services import Services
+from runner.events import About, AnyEvent, Parked
 from runner.executors import action_types
 from runner.expressions.labels import Labelled
 from runner.ports import ExecutorLimits, RunRow
@@ -38,18 +40,41 @@ from tests.unit.engine.harness import Events, FakeResolver, FakeSealer
 EXAMPLES = Path(__file__).parents[1] / "workflows"
 
 
+class Rests(Events):
+    """What was published, and an event for the first run that goes to rest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one_rests = anyio.Event()
+
+    def publish(self, run: str, workflow: str, event: AnyEvent, about: About) -> None:
+        super().publish(run, workflow, event, about)
+        if isinstance(event, Parked):
+            self.one_rests.set()
+
+
 class House:
     """A daemon in small: the examples are loaded, the pages are served, runs are started by hand."""
 
-    def __init__(self, dispatcher: Dispatcher, store: MemoryStore, pages: HttpServer, resolver: FakeResolver) -> None:
+    def __init__(self, dispatcher: Dispatcher, rests: Rests, pages: HttpServer, resolver: FakeResolver) -> None:
         self._dispatcher = dispatcher
-        self.store = store
+        self._rests = rests
         self.pages = pages
         self.resolver = resolver
 
     async def run(self, name: str, /, **inputs: Any) -> RunRow:
         """Run it to its end."""
         admitted = await self._dispatcher.submit(Submission(workflow=name, inputs=Labelled(inputs)))
+        return await self._dispatcher.wait(admitted.run)
+
+    async def answered(self, name: str, inputs: Mapping[str, Any], address: str, answer: Mapping[str, Any]) -> RunRow:
+        """Run it until it asks, answer at the address that the statement `address` finds, and give the ended run."""
+        admitted = await self._dispatcher.submit(Submission(workflow=name, inputs=Labelled(inputs)))
+        await self._rests.one_rests.wait()
+        ((letter,),) = await _rows(address)
+        asked = self._dispatcher.answers.addresses.parse(letter.rpartition("/")[2])
+        assert asked is not None, letter
+        await self._dispatcher.answers.give(asked, answer, "tests")
         return await self._dispatcher.wait(admitted.run)
 
     async def output(self, name: str, /, **inputs: Any) -> Any:
@@ -83,7 +108,7 @@ async def house(http_server: OpenServer, tmp_path: Path, monkeypatch: pytest.Mon
     async with AsyncExitStack() as stack:
         limits = ExecutorLimits(file_roots=(str(files),))
         executors = {name: await stack.enter_async_context(kind.open(limits)) for name, kind in types.items()}
-        clock = SystemClock()
+        clock, rests = SystemClock(), Rests()
         services = Services(
             clock=clock,
             store=MemoryStore(clock=clock),
@@ -91,7 +116,7 @@ async def house(http_server: OpenServer, tmp_path: Path, monkeypatch: pytest.Mon
             destinations=FakeDestinations(),
             sealer=FakeSealer(),
             redactor=Redactor(),
-            sink=Events(),
+            sink=rests,
             callbacks=Addresses("http://runner.test", FakeSealer()),
             types=types,
             executors=executors,
@@ -99,8 +124,7 @@ async def house(http_server: OpenServer, tmp_path: Path, monkeypatch: pytest.Mon
         )
         admissions = Admissions(services, _load(pages, types).get)
         dispatcher = await stack.enter_async_context(open_dispatcher(services, admissions))
-        assert isinstance(services.store, MemoryStore)
-        yield House(dispatcher, services.store, pages, resolver)
+        yield House(dispatcher, rests, pages, resolver)
 
 
 async def _rows(statement: str) -> list[tuple[Any, ...]]:
@@ -182,6 +206,22 @@ class TestExamples:
     async def test_greet_greets(self, house: House) -> None:
         """By hand it takes the input that its trigger would fill."""
         assert (await house.output("greet", name=" ada "))["greeting"] == "Hello, Ada!"
+
+    @pytest.mark.parametrize(
+        ("approved", "paid"), [(True, {"paid": 250, "note": "Ann"}), (False, {"paid": 0, "note": "Ann"})]
+    )
+    async def test_approval_goes_on_with_the_answer(self, house: House, approved: bool, paid: object) -> None:  # noqa: FBT001  what is answered
+        """The letter holds the address that answers; what was said there decides, and stands in the output."""
+        answer = {"approved": approved, "note": "Ann"}
+        row = await house.answered("approval", {"order": 7, "amount": 250}, "select text from letters", answer)
+
+        assert msgspec.json.decode(row.output or b"") == paid
+        assert (row.state, row.stopped_by) == ("succeeded", None if approved else "refused")
+
+    async def test_approval_asks_nobody_about_a_small_sum(self, house: House) -> None:
+        """No letter is written."""
+        assert await house.output("approval", order=7, amount=99) == {"paid": 99, "note": ""}
+        assert await _rows("select * from letters") == []
 
     async def test_compose_orders_upserts_typed_rows(self, house: House, postgres_url: str) -> None:
         """Twice the same orders are two rows, their total is exact."""
