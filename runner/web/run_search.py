@@ -101,11 +101,16 @@ def wall_time(text: str, now: float) -> float | None:
 
 async def search(records: SearchableRecords, filters: Filters, *, now: float, cursor: str, limit: int) -> Found:
     """One page. `cursor` is the `next` of the page before, or empty. Raises StoreError."""
-    before = min(filter(None, (cursor, _bound(filters.until, now))), default=None)
-    wanted = _wanted(filters, before, _bound(filters.since, now) or None, limit + 1)
-    horizon = None
-    if filters.text or filters.label or filters.trigger:
-        horizon = await records.horizon(before, MOST_LOOKED_AT)
+    before = min(filter(None, (cursor, bound(filters.until, now))), default=None)
+    return await page_of(records, _wanted(filters, before, bound(filters.since, now) or None, limit))
+
+
+async def page_of(records: SearchableRecords, wanted: RunFilter) -> Found:
+    """The first `limit` of the runs that are wanted. Raises StoreError."""
+    limit, horizon = wanted.limit, None
+    wanted = msgspec.structs.replace(wanted, limit=limit + 1)
+    if wanted.text or wanted.label or wanted.trigger:
+        horizon = await records.horizon(wanted.before, MOST_LOOKED_AT)
         if horizon is not None and (wanted.since is None or horizon > wanted.since):
             wanted = msgspec.structs.replace(wanted, since=horizon)
         else:
@@ -133,6 +138,7 @@ def _wanted(filters: Filters, before: str | None, since: str | None, limit: int)
     )
 
 
-def _bound(text: str, now: float) -> str:
+def bound(text: str, now: float) -> str:
+    """The first id that a run accepted then could have; empty where no time is given."""
     wall = wall_time(text, now) if text else None
     return "" if wall is None else first_run_id(wall)

@@ -8,7 +8,7 @@ A run may be named by its id or by the beginning of it, as on the command line.
 
 import hashlib
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -24,7 +24,14 @@ from runner.web.api.endpoints import Asked, Endpoint, Header, Page, cursor, json
 from runner.web.documents import run_document
 from runner.web.inbox import answer, answer_values
 from runner.web.lookups import show_run
+from runner.web.run_search import MOST_LOOKED_AT, bound, page_of
 from runner.web.services import Services
+
+_TIME: Final = r"^([0-9]{1,6}[smhdw]|[0-9]{4}-[0-9TtZz:.+-]{4,40})?$"
+_LOOKED_AT: Final = f"Looks at {MOST_LOOKED_AT} runs at a time: a page may be empty and have a `next`."
+
+Trigger = Literal["", "hand", "api", "http", "schedule", "run", "workflow"]
+"""What started a run; empty: whatever."""
 
 _ID: Final = 26
 """Characters of a run's id."""
@@ -40,6 +47,14 @@ class RunsQuery(Page, frozen=True, forbid_unknown_fields=True):
     before: Annotated[
         str, Meta(max_length=64, pattern="^[A-Za-z0-9]*$", description="Older than the run of this id.")
     ] = ""
+    trigger: Annotated[Trigger, Meta(description="Started by such a trigger.")] = ""
+    label: Annotated[str, Meta(max_length=200, description="`NAME=VALUE` or `NAME`, of its workflow.")] = ""
+    text: Annotated[
+        str,
+        Meta(max_length=200, description=f"In its id, workflow, failed action or error. {_LOOKED_AT}"),
+    ] = ""
+    since: Annotated[str, Meta(pattern=_TIME, description="Accepted not before, as 2027-01-31T12:00:00Z or 24h.")] = ""
+    until: Annotated[str, Meta(pattern=_TIME, description="Accepted before.")] = ""
 
 
 class Rerun(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from"}):
@@ -60,18 +75,31 @@ async def _everything(services: Services, asked: Asked) -> Response:
     before = read_cursor(query.cursor) or query.before
     if before and not (before.isalnum() and before.isascii()):
         raise HTTPException(422, "cursor: expected the `next` of the page before")
-    wanted = RunFilter(
-        workflow=query.workflow or None,
-        states=query.state,
-        parent=query.parent or None,
-        waiting=query.waiting,
-        before=before or None,
-        limit=query.limit + 1,
+    now = services.clock.wall()
+    found = await page_of(
+        services.records,
+        RunFilter(
+            workflow=query.workflow or None,
+            states=query.state,
+            parent=query.parent or None,
+            waiting=query.waiting,
+            trigger=query.trigger or None,
+            label=query.label or None,
+            text=query.text or None,
+            since=_bound(query.since, "since", now),
+            before=min(filter(None, (before, _bound(query.until, "until", now))), default=None),
+            limit=query.limit,
+        ),
     )
-    rows = await services.records.find(wanted)
-    shown = rows[: query.limit]
-    following = cursor(shown[-1].id) if len(rows) > query.limit else None
-    return json_answer({"items": [run_document(row) for row in shown], "next": following})
+    following = None if found.next is None else cursor(found.next)
+    return json_answer({"items": [run_document(row) for row in found.rows], "next": following})
+
+
+def _bound(text: str, name: str, now: float) -> str | None:
+    found = bound(text, now)
+    if text and not found:
+        raise HTTPException(422, f"{name}: expected a time as 2027-01-31T12:00:00Z, or 24h for a day ago")
+    return found or None
 
 
 async def _one(services: Services, asked: Asked) -> Response:
