@@ -178,6 +178,13 @@ class TestPages:
 
         assert missing == []
 
+    def test_the_floors_are_those_that_a_machine_keeps(self) -> None:
+        """CONTRIBUTING draws them as pyproject.toml has them, without the brackets."""
+        contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
+        floors = "\n".join(contract["layers"]).replace("(", "").replace(")", "")
+
+        assert f"```\n{floors}\n```" in (ROOT / "CONTRIBUTING.md").read_text()
+
     def test_every_command_is_in_the_readme(self) -> None:
         """Whoever reads the README knows what the command line can do."""
         readme = (ROOT / "README.md").read_text()
