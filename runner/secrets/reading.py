@@ -21,7 +21,7 @@ from runner.secrets.content import NOTHING, Content, Opener, SecretInfo, Version
 from runner.secrets.manifest import verify_mac
 from runner.secrets.policy import Policy, check_use
 from runner.secrets.ring import Ring
-from runner.secrets.rows import AuditRow, Manifest, Stamp, VaultRows, everything
+from runner.secrets.rows import AuditFilter, AuditRow, Manifest, Stamp, VaultRows, everything
 
 
 class Reading:
@@ -71,6 +71,10 @@ class Reading:
     async def audit_log(self) -> tuple[AuditRow, ...]:
         """All rows of the audit log, oldest first, as they lie there: `check_audit` says whether to believe them."""
         return (await self._rows.audit_rows())[1]
+
+    async def audit_page(self, wanted: AuditFilter, most: int) -> tuple[AuditRow, ...]:
+        """Up to `most` rows of the audit log, newest first, as they lie there. Raises SecretError."""
+        return await self._rows.audit_page(wanted, most)
 
     async def check_audit(self, *, key: VerificationKey | None = None, mark: Mark | None = None) -> AuditReport:
         """

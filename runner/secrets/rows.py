@@ -98,6 +98,18 @@ class AuditRow(msgspec.Struct, frozen=True):
     mac: bytes
 
 
+class AuditFilter(NamedTuple):
+    """Which rows of the audit log; an empty text stands for all. Wall seconds, `until` not included."""
+
+    action: str = ""
+    subject: str = ""
+    actor: str = ""
+    since: float | None = None
+    until: float | None = None
+    before: int | None = None
+    """Only rows with smaller numbers."""
+
+
 class AuditHead(msgspec.Struct, frozen=True):
     """Where the audit log ends: the last row's numbers (0: there is none), and the sealed key of the next one."""
 
@@ -177,6 +189,9 @@ class VaultRows(Protocol):
 
     async def audit_rows(self) -> tuple[Manifest, tuple[AuditRow, ...]]:
         """The audit log, and the manifest of the same instant. Raises SecretError."""
+
+    async def audit_page(self, wanted: AuditFilter, most: int) -> tuple[AuditRow, ...]:
+        """Up to `most` rows of the audit log, newest first. Raises SecretError."""
 
     async def audit_tail(self, noted: int) -> tuple[Manifest, tuple[AuditRow, ...]]:
         """The same, but only the last two rows and the one of that number, oldest first. Raises SecretError."""

@@ -24,6 +24,7 @@ import anyio.to_thread
 from runner.errors import SecretError
 from runner.secrets.files import make_private
 from runner.secrets.rows import (
+    AuditFilter,
     AuditHead,
     AuditRow,
     Change,
@@ -162,6 +163,11 @@ class SqliteRows:
         async with self._alone(), self._transaction("begin"):
             rows = await self._all(statements()["audit_rows"])
             return await self._manifest(), tuple(AuditRow(*row) for row in rows)
+
+    async def audit_page(self, wanted: AuditFilter, most: int) -> tuple[AuditRow, ...]:
+        """See `VaultRows`."""
+        async with self._alone():
+            return tuple(AuditRow(*row) for row in await self._all(statements()["audit_page"], *wanted, most))
 
     async def audit_tail(self, noted: int) -> tuple[Manifest, tuple[AuditRow, ...]]:
         """See `VaultRows`."""

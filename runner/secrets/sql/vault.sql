@@ -99,6 +99,14 @@ insert into audit (sequence, at, actor, action, subject, details, digest, mac) v
 -- The audit log.
 select sequence, at, actor, action, subject, details, digest, mac from audit order by sequence;
 
+-- name: audit_page
+-- The newest rows of it that are wanted; walks back from where the page before ended, and stops at the limit.
+select sequence, at, actor, action, subject, details, digest, mac from audit
+where sequence < coalesce(?6, 9223372036854775807)
+    and ?1 in ('', action) and ?2 in ('', subject) and ?3 in ('', actor)
+    and (?4 is null or at >= ?4) and (?5 is null or at < ?5)
+order by sequence desc limit ?7;
+
 -- name: audit_tail
 -- Its last two rows, and one that was noted.
 select sequence, at, actor, action, subject, details, digest, mac from audit

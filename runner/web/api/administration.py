@@ -21,9 +21,10 @@ from runner.accounts.documents import token_document
 from runner.errors import UsageError
 from runner.secrets.audit import read_mark
 from runner.secrets.documents import audit_document
+from runner.secrets.rows import AuditFilter
 from runner.web.api import models
 from runner.web.api.endpoints import Asked, Endpoint, Page, cursor, json_answer, read_cursor
-from runner.web.audit import Wanted, audited, page_of
+from runner.web.audit import audited, page_of
 from runner.web.services import Services
 
 _LONGEST_NUMBER: Final = 18
@@ -58,7 +59,7 @@ async def _audit(services: Services, asked: Asked) -> Response:
     query, before = asked.query, read_cursor(asked.query.cursor)
     if before and not (before.isdecimal() and len(before) <= _LONGEST_NUMBER):
         raise HTTPException(422, "cursor: expected the `next` of the page before")
-    wanted = Wanted(
+    wanted = AuditFilter(
         query.action,
         query.subject,
         query.actor,

@@ -20,7 +20,8 @@ from starlette.routing import Route
 from runner.errors import UsageError
 from runner.secrets.audit import AuditAction, read_mark
 from runner.secrets.documents import audit_document
-from runner.web.audit import Wanted, audited, page_of
+from runner.secrets.rows import AuditFilter
+from runner.web.audit import audited, page_of
 from runner.web.caller import admin_of
 from runner.web.dashboard.frame import Frame
 from runner.web.services import Services
@@ -41,7 +42,7 @@ def routes(services: Services, frame: Frame) -> list[Route]:
         form = {name: request.query_params.get(name, "").strip() for name in _FIELDS}
         before = request.query_params.get("before", "")
         try:
-            wanted = Wanted(
+            wanted = AuditFilter(
                 form["action"],
                 form["subject"],
                 form["actor"],

@@ -12,6 +12,7 @@ from runner.secrets import audit
 from runner.secrets.audit import AuditEntry, Mark, VerificationKey, read_mark, read_verification_key
 from runner.secrets.keys import MasterKey, new_master_key, parse
 from runner.secrets.manifest import logged
+from runner.secrets.rows import AuditFilter
 from runner.secrets.vault import Vault, open_vault
 from tests.integration.secrets.disk import behind_its_back, every_byte
 
@@ -73,6 +74,33 @@ class TestEntries:
             (6, "eve", "login", "", '{"address":"127.0.0.1"}'),
         ]
         assert vault.audit_head == Mark(6, rows[-1].mac)
+
+    @pytest.mark.parametrize(
+        ("wanted", "most", "found"),
+        [
+            (AuditFilter(), 10, [6, 5, 4, 3, 2, 1]),
+            (AuditFilter(), 2, [6, 5]),
+            (AuditFilter(before=5), 2, [4, 3]),
+            (AuditFilter(before=1), 2, []),
+            (AuditFilter(action="set"), 10, [4, 2]),
+            (AuditFilter(action="set", before=4), 10, [2]),
+            (AuditFilter(subject="A"), 10, [5, 3, 2]),
+            (AuditFilter(actor="ann", subject="A"), 10, [5, 2]),
+            (AuditFilter(subject="A' or 1 = 1 --"), 10, []),
+            (AuditFilter(since=1020.0), 10, [6, 5]),
+            (AuditFilter(until=1020.0), 10, [4, 3, 2, 1]),
+            (AuditFilter(since=1000.0, until=1020.0, actor="ann"), 1, [4]),
+        ],
+    )
+    async def test_a_page_holds_the_newest_that_are_wanted(
+        self, vault: Vault, vault_path: Path, wanted: AuditFilter, most: int, found: list[int]
+    ) -> None:
+        """By action, subject, actor and time, of those before a row; four rows were written at 1000, two at 1020."""
+        await filled(vault)
+        with behind_its_back(vault_path) as tables:
+            tables.execute("update audit set at = case when sequence < 5 then 1000.0 else 1020.0 end")
+
+        assert [row.sequence for row in await vault.audit_page(wanted, most)] == found
 
     async def test_an_entry_alone_leaves_the_generation(self, vault: Vault) -> None:
         """So that nobody's cache is void because somebody logged in."""
