@@ -48,8 +48,7 @@ async def _everything(services: Services, asked: Asked) -> Response:
 
 
 async def _one(services: Services, asked: Asked) -> Response:
-    name = asked.part("name")
-    found = [each for each in await services.workflows() if each["name"] == name]
+    found = await services.named(asked.part("name"))
     if not found:
         raise RefusedError("there is no workflow of that name", reason="unknown")
     return json_answer(next((each for each in found if each["state"] == "ok"), found[0]))

@@ -54,6 +54,7 @@ class RunList:
         if cursor and not (cursor.isalnum() and cursor.isascii() and len(cursor) <= _LONGEST_CURSOR):
             raise HTTPException(404)
         found = await search(services.records, filters, now=now, cursor=cursor, limit=SHOWN)
+        workflows = list(await services.upcoming())
         waiting = await services.records.queued([row.id for row in found.rows if row.state == "queued"])
         return self._frame.page(
             request,
@@ -69,9 +70,9 @@ class RunList:
             tabs=_tabs(filters, await services.counts()),
             states=STATES,
             triggers=TRIGGERS,
-            workflows=_names(await services.workflows(), filters.workflow),
+            workflows=_names(workflows, filters.workflow),
             told=told(request.query_params),
-            some=next((each["name"] for each in await services.workflows() if each["state"] == "ok"), None),
+            some=next((each["name"] for each in workflows if each["state"] == "ok"), None),
         )
 
     async def done(self, request: Request) -> Response:

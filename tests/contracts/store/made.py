@@ -8,7 +8,7 @@ import msgspec
 
 from runner.definitions.model import Body, Workflow
 from runner.events import Ended, Stored, encode
-from runner.ports import Admission, Append, Park, RunChange, Store
+from runner.ports import Admission, Append, Park, RunChange, Store, Swept
 
 WORKFLOW = Workflow(name="sync", body=Body(actions=()))
 
@@ -71,3 +71,12 @@ async def next_due(store: Store) -> float | None:
     """When the earliest parked place is due."""
     earliest = await store.due(float("inf"), 1)
     return earliest[0].due if earliest else None
+
+
+async def sweep(store: Store, before: float) -> int:
+    """Slices until it is through; how many runs are gone."""
+    swept, runs = Swept(0, ""), 0
+    while swept.after is not None:
+        swept = await store.sweep(before, swept.after)
+        runs += swept.runs
+    return runs

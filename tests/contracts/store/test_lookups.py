@@ -6,7 +6,7 @@ import pytest
 from runner.errors import StoreError
 from runner.events import Parent, RunState, Stored
 from runner.ports import Claimed, Last, Queued, RunChange, RunFilter, RunRow, Store
-from tests.contracts.store.made import WORKFLOW, admission, admit, append, ended
+from tests.contracts.store.made import WORKFLOW, admission, admit, append, ended, sweep
 
 
 @pytest.fixture
@@ -225,6 +225,18 @@ class TestLive:
     async def test_counts_are_by_state(self, full: Store) -> None:
         """A state that no run is in may be left out."""
         assert dict(await full.counts()) == {"succeeded": 2, "failed": 2, "cancelled": 2, "running": 4, "queued": 2}
+
+    async def test_counts_follow_each_run(self, full: Store) -> None:
+        """One that is claimed, ends, begins to wait, goes on after its end, or is deleted."""
+        await full.claim(full.boot, 1)
+        await full.append(ended("run-06", 2, "failed"))
+        await full.append(append("run-08", 2, waiting=True))
+        await full.append(append("run-01", 3, change=RunChange(state="running")))
+
+        assert await full.counts() == {"succeeded": 2, "failed": 2, "cancelled": 2, "running": 5, "queued": 1}
+
+        assert await sweep(full, 9e9) == 4
+        assert await full.counts() == {"succeeded": 2, "running": 5, "queued": 1}
 
 
 class TestDefinition:

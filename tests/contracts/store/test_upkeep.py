@@ -7,21 +7,12 @@ import pytest
 
 from runner.errors import StoreError
 from runner.events import Ended, Finished, Parent, Stored, decode, encode
-from runner.ports import Append, Blob, RunChange, RunFilter, Store, Swept
+from runner.ports import Append, Blob, RunChange, RunFilter, Store
 from runner.store.journal import GONE
 from runner.store.retention import SEALED_SECONDS
-from tests.contracts.store.made import admission, admit, append, ended, state
+from tests.contracts.store.made import admission, admit, append, ended, state, sweep
 
 SEALED = Stored(json=msgspec.Raw(b'"[secret A]"'), sealed=b"sealed bytes", labels=(((), ("A",)),))
-
-
-async def sweep(store: Store, before: float) -> int:
-    """Slices until it is through; how many runs are gone."""
-    swept, runs = Swept(0, ""), 0
-    while swept.after is not None:
-        swept = await store.sweep(before, swept.after)
-        runs += swept.runs
-    return runs
 
 
 async def forget(store: Store, now: float) -> None:

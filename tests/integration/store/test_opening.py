@@ -230,9 +230,12 @@ class TestFormat:
             )
 
         async with open_store(path) as store:
+            assert await store.counts() == {"running": 1}
             await store.append(ended("run-1", 1, "failed"))
             assert [row.state for row in await store.find(RunFilter())] == ["failed"]
+            assert await store.counts() == {"failed": 1}
             assert (await store.sweep(9e9)).runs == 1
+            assert await store.counts() == {}
             assert store.restored_at is None
         with closing(sqlite3.connect(tmp_path / "runs.db.format-1.1")) as copy:
             assert copy.execute("pragma user_version").fetchone() == (1,)
