@@ -9,6 +9,6 @@ import sys
 
 __version__ = "0.1.0"
 
-# httpx brings a command of its own along, with all of rich and pygments: 6 MB and 60 ms of each start, for nobody. It does
-# without where that module cannot be had.
+# httpx brings a command of its own along, with all of rich and pygments: 6 MB and 60 ms of each start, for nobody. It
+# does without where that module cannot be had.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None is how an import is told to fail
