@@ -112,6 +112,25 @@ def test_a_question_is_answered(there: Elsewhere) -> None:
     assert json.loads(there.run("runs", "show", run, "--follow", "--json", token=token)[1])["output"] == 5
 
 
+def test_an_item_s_question_is_answered_at_its_place(there: Elsewhere) -> None:
+    """`sites[1]/ask` goes over in one piece; the id alone is refused while two wait, and taken for the one that is left."""
+    wait = "{id: ask, type: wait, config: {callback: {n: {type: integer}}}}"
+    group = f"{{id: sites, type: group, for_each: [1, 2], config: {{actions: [{wait}], output: $action.ask.n}}}}"
+    there.beside.write("each.yaml", f"actions: [{group}]\noutput: $action.sites\n")
+    there.daemon.wait_for("workflows reloaded", workflows=3)
+    token = there.token("read", "run")
+    with httpx.Client(base_url=there.url, headers={"authorization": f"Bearer {token}"}) as http:
+        run = http.post("/api/v1/workflows/each/runs", json={}).json()["run"]
+        while "sites[1]/ask" not in http.get(f"/api/v1/runs/{run}/journal").text:
+            pass
+
+    assert "waits at 2 places" in there.run("runs", "answer", run, "ask", "-i", "n=1", token=token)[2]
+    said = there.run("runs", "answer", run, "sites[1]/ask", "-i", "n=5", token=token)[1]
+    assert said == f"run {run}: sites[1]/ask is answered\n"
+    there.run("runs", "answer", run, "ask", "-i", "n=7", token=token)
+    assert json.loads(there.run("runs", "show", run, "--follow", "--json", token=token)[1])["output"] == [7, 5]
+
+
 def test_workflows_are_listed_paused_and_checked(there: Elsewhere) -> None:
     """A broken file stands on top; a file of this folder is checked by the daemon there, under its own name."""
     token = there.token("read", "run")

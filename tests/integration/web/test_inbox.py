@@ -136,6 +136,22 @@ async def test_a_program_answers_with_values(portal: Portal) -> None:
     assert values["count"] == 5
 
 
+async def test_each_item_is_answered_by_its_own_form(portal: Portal) -> None:
+    """Two places of one action, whose names hold a slash: each form answers its own, and the run gets both."""
+    await loaded(portal, each=EACH + "output: $action.sites\n")
+    run = await started(portal, "each")
+    async with portal.browser() as browser:
+        page = await browser.get("/inbox")
+        second = await sent(browser, run, "sites[1]/ask", ok="false")
+        first = await sent(browser, run, "sites[0]/ask", ok="true")
+        assert (second.status_code, first.status_code) == (303, 303)
+        await portal.service.engine.dispatcher.wait(run)
+        told = await browser.get(f"/runs/{run}")
+
+    assert all(f'name="action" value="sites[{item}]/ask"' in page.text for item in (0, 1))
+    assert all(f"was answered at sites[{item}]/ask by admin" in told.text for item in (0, 1))
+
+
 async def test_the_counter_says_how_many_wait(portal: Portal) -> None:
     """On every page, to a bound."""
     many = EACH.replace("[1, 2]", str(list(range(120)))).replace(
