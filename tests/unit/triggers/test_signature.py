@@ -1,7 +1,6 @@
 """Signatures by their publishers' own examples, over the raw bytes; one byte, one second or one key off is refused."""
 
 import base64
-import hashlib
 import hmac
 from typing import Any, Final
 
@@ -45,12 +44,12 @@ STRIPE = Hmac(
 STRIPE_SECRET = "whsec_made_up"
 STRIPE_TIME = 1_492_774_577
 STRIPE_BODY = b'{"id":"evt_1","object":"event"}'
+STRIPE_SIGNATURE = "a45806d426262858e049a3488139e6ce830352343ff79aaa2d79651bad0ab1f6"
+"""What `printf '1492774577.{"id":"evt_1","object":"event"}' | openssl dgst -sha256 -hmac whsec_made_up` prints."""
 
 
-def stripe_header(body: bytes = STRIPE_BODY, secret: str = STRIPE_SECRET) -> str:
-    """As Stripe documents it: an old secret's signature first, the scheme v0 beside them."""
-    right = hmac.new(secret.encode(), b"%d." % STRIPE_TIME + body, hashlib.sha256).hexdigest()
-    return f"t={STRIPE_TIME},v1={'0' * 64},v1={right},v0={right}"
+STRIPE_HEADER = f"t={STRIPE_TIME},v1={'0' * 64},v1={STRIPE_SIGNATURE},v0={STRIPE_SIGNATURE}"
+"""As Stripe documents it: an old secret's signature first, the scheme v0 beside them."""
 
 
 class TestPublishedExamples:
@@ -71,7 +70,7 @@ class TestPublishedExamples:
     def test_stripe(self) -> None:
         """Its scheme: the time in the same header, several signatures while a secret is rolled."""
         verified = verify(
-            STRIPE, STRIPE_SECRET, header=stripe_header(), timestamp=None, body=STRIPE_BODY, now=STRIPE_TIME
+            STRIPE, STRIPE_SECRET, header=STRIPE_HEADER, timestamp=None, body=STRIPE_BODY, now=STRIPE_TIME
         )
 
         assert verified.replays_until == STRIPE_TIME + 300
@@ -129,7 +128,34 @@ class TestRefused:
 
     def test_a_time_that_was_not_signed(self) -> None:
         """A fresher time beside an old signature does not match it."""
-        header = stripe_header().replace(str(STRIPE_TIME), str(STRIPE_TIME + 900))
+        header = STRIPE_HEADER.replace(str(STRIPE_TIME), str(STRIPE_TIME + 900))
 
         with pytest.raises(ValueError, match="does not match"):
             verify(STRIPE, STRIPE_SECRET, header=header, timestamp=None, body=STRIPE_BODY, now=STRIPE_TIME + 900)
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            STRIPE_HEADER.replace(f"v1={STRIPE_SIGNATURE}", f"v1={STRIPE_SIGNATURE[::-1]}"),
+            f"t={STRIPE_TIME},v0={STRIPE_SIGNATURE}",
+            f"v1={STRIPE_SIGNATURE}",
+        ],
+        ids=["reversed", "scheme-v0-alone", "no-time"],
+    )
+    def test_a_stripe_header_that_proves_nothing(self, header: str) -> None:
+        """The right digest counts under its scheme alone, and beside the time that it signs."""
+        with pytest.raises(ValueError, match=r"does not match|timestamp is missing"):
+            verify(STRIPE, STRIPE_SECRET, header=header, timestamp=None, body=STRIPE_BODY, now=STRIPE_TIME)
+
+    def test_a_stripe_body_with_a_byte_changed(self) -> None:
+        """And the same with another secret."""
+        for secret, body in ((STRIPE_SECRET, STRIPE_BODY.replace(b"1", b"2")), ("whsec_other", STRIPE_BODY)):
+            with pytest.raises(ValueError, match="does not match"):
+                verify(STRIPE, secret, header=STRIPE_HEADER, timestamp=None, body=body, now=STRIPE_TIME)
+
+    @pytest.mark.parametrize("place", [0, len(SLACK_BODY) // 2, len(SLACK_BODY) - 1])
+    def test_a_slack_body_with_a_byte_changed(self, place: int) -> None:
+        """Wherever it stands."""
+        body = SLACK_BODY[:place] + bytes([SLACK_BODY[place] ^ 1]) + SLACK_BODY[place + 1 :]
+        with pytest.raises(ValueError, match="does not match"):
+            verify(SLACK, SLACK_SECRET, header=SLACK_SIGNATURE, timestamp=str(SLACK_TIME), body=body, now=SLACK_TIME)
