@@ -1,6 +1,11 @@
-"""Many at the door at once, or one for long: memory stays flat, one hash at a time, whoever is right gets in."""
+"""
+Many at the door at once, or one for long: memory stays flat, one hash at a time, whoever is right gets in.
+
+`RUNNER_WRONG_PASSWORDS` is how many wrong ones come one after the other; a long run takes 10,000.
+"""
 
 import gc
+import os
 from collections import Counter
 
 import anyio
@@ -12,10 +17,10 @@ from runner.accounts import passwords
 from runner.accounts.delays import FREE
 from tests.integration.web.conftest import PASSWORD, Portal
 
-WRONG = 1000
+WRONG = int(os.environ.get("RUNNER_WRONG_PASSWORDS", "300"))
 
 
-async def test_a_thousand_wrong_passwords_wait_longer_and_cost_nothing(portal: Portal) -> None:
+async def test_wrong_passwords_without_end_wait_longer_and_cost_nothing(portal: Portal) -> None:
     """A few are looked at, all others are refused unseen; the wait grows; memory is what it was."""
     process = psutil.Process()
     async with portal.browser(), portal.stranger() as stranger:
