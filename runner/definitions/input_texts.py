@@ -51,6 +51,16 @@ def parse_inputs(declared: Mapping[str, Input], texts: Mapping[str, str], *, wha
     return values
 
 
+def may_be_empty(field: Input | None) -> bool:
+    """Whether an empty text of a form is meant: where its default was shown and can be typed over."""
+    return (
+        field is not None
+        and field.type == "string"
+        and isinstance(field.default, str)
+        and not (field.secret or field.enum is not None)
+    )
+
+
 def _parse(kind: str, text: str) -> Any:
     if kind == "string":
         return text

@@ -13,7 +13,7 @@ from typing import Any, Final
 from starlette.types import Receive, Scope, Send
 
 from runner import log
-from runner.definitions.input_texts import parse_inputs
+from runner.definitions.input_texts import may_be_empty, parse_inputs
 from runner.engine.answers import Answers
 from runner.engine.callbacks import Asked, Question, question_document
 from runner.errors import ActionError, RefusedError, RunnerError
@@ -139,7 +139,7 @@ def _texts(question: Question, sent: Any) -> dict[str, str]:
     for name, value in sent.items():
         field = question.fields.get(name)
         text = value if isinstance(value, str) else ""
-        if text or (field is not None and field.type == "string" and isinstance(field.default, str)):
+        if text or may_be_empty(field):
             texts[name] = text
     return texts
 

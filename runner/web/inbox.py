@@ -18,8 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from runner.definitions.input_texts import parse_inputs
-from runner.definitions.model import Input
+from runner.definitions.input_texts import may_be_empty, parse_inputs
 from runner.engine.answers import Answers
 from runner.engine.callbacks import question_document
 from runner.errors import UsageError
@@ -67,18 +66,8 @@ async def answer_form(answers: Answers, run: str, action: str, sent: Mapping[str
     Raises as `answer`.
     """
     fields = (await answers.named(run, action)).fields
-    texts = {name: text for name, text in sent.items() if text or _may_be_empty(fields.get(name))}
+    texts = {name: text for name, text in sent.items() if text or may_be_empty(fields.get(name))}
     return await answer(answers, run, action, texts, by)
-
-
-def _may_be_empty(field: Input | None) -> bool:
-    """Whether an empty text of a form is meant: where its default was shown and can be typed over."""
-    return (
-        field is not None
-        and field.type == "string"
-        and isinstance(field.default, str)
-        and not (field.secret or field.enum is not None)
-    )
 
 
 def inbox_routes(answers: Answers) -> list[Route]:

@@ -31,6 +31,11 @@ DESKTOP, PHONE = 1280, 360
 Scheme = Literal["light", "dark"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Last of all: Playwright leaves an event loop running in its process, under which no asynchronous test can run."""
+    items.sort(key=lambda item: item.path.is_relative_to(Path(__file__).parent))
+
+
 class Site:
     """A daemon with its dashboard, and a program that may do everything on it."""
 

@@ -142,6 +142,14 @@ class TestAnswers:
         again = await world.send(data=sent)
         assert (again.status_code, "answered already" in again.text or "has ended" in again.text) == (410, True)
 
+    async def test_what_is_left_empty_is_its_default(self, world: World) -> None:
+        """Of a secret too, whose default no form shows, and of a choice; a text that was shown may be emptied."""
+        run = await world.start()
+        taken = await world.send(data={"approved": "true", "days": "", "level": "", "note": "", "pin": ""})
+
+        assert taken.status_code == 200
+        assert await world.output(run) == FULL
+
     @pytest.mark.parametrize(
         ("sent", "status"),
         [
