@@ -26,12 +26,13 @@ from tests.unit.engine.fakes import Answer, Work, action_type
 
 
 class FakeResolver:
-    """Secrets and variables of a test; `asked` counts how often each was resolved."""
+    """Secrets and variables of a test; `asked` tells which were resolved. Who asks for a name in `gates` waits for it."""
 
     def __init__(self, secrets: Mapping[str, str] | None = None, env: Mapping[str, str] | None = None) -> None:
         self.values = {("secret", name): value for name, value in (secrets or {}).items()}
         self.values |= {("env", name): value for name, value in (env or {}).items()}
         self.asked: list[str] = []
+        self.gates: dict[str, anyio.Event] = {}
         self.workflows: set[str] = set()
         self.revisions: set[str] = set()
 
@@ -43,6 +44,8 @@ class FakeResolver:
         self.revisions.add(revision)
         for root, name in [("secret", name) for name in sorted(secrets)] + [("env", name) for name in sorted(env)]:
             self.asked.append(name)
+            if name in self.gates:
+                await self.gates[name].wait()
             if (root, name) not in self.values:
                 raise SecretMissingError(f"there is no {root} {name}", name=name)
             value = self.values[root, name]

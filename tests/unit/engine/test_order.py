@@ -269,6 +269,35 @@ async def test_pure_actions_cost_no_wait() -> None:
         assert sum(isinstance(event, Settled) for event in rows[1].events) == 3
 
 
+async def test_an_attempt_waits_for_no_other_action_to_get_its_reasons_on_disk() -> None:
+    """While the run's own task waits for a secret of another action, what an attempt uses is handed over all the same."""
+    began, on_disk = anyio.Event(), []
+
+    async def answer(config: WorkConfig, call: Call) -> Any:
+        rows = await engine.store.read(call.run)
+        on_disk.append([event.place for row in rows for event in row.events if isinstance(event, Settled)])
+        began.set()
+        return config.value
+
+    async with open_engine(answer=answer, secrets={"SLOW": "s3cret"}) as engine:
+        engine.resolver.gates["SLOW"] = anyio.Event()
+        engine.add("""
+            actions:
+              - {id: reason, type: set, config: 7}
+              - {id: a, type: work, needs: [reason], config: {value: $action.reason}}
+              - {id: beside, type: set, needs: [reason], config: 1}
+              - {id: slow, type: set, needs: [beside], config: $secret.SLOW}
+        """)
+        run = await engine.start()
+        await began.wait()
+        assert engine.resolver.asked == ["SLOW"]
+        assert engine.work.calls == [("a", 1, 7)]
+        engine.resolver.gates["SLOW"].set()
+        assert (await engine.ended(run)).state == "succeeded"
+
+    assert "reason" in on_disk[0]
+
+
 async def test_an_executor_that_breaks_fails_its_action() -> None:
     """A defect is no crash: the error names its type and the log has the traceback."""
 
