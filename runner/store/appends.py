@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from runner.ports import Append, Park
-from runner.store.bounds import ENDED
+from runner.store.bounds import ENDED, PART
 from runner.store.fence import after_refused, old_boot
 from runner.store.firings import FiringRows
 from runner.store.journal import holds_sealed
@@ -46,7 +46,12 @@ class Appends:
         sql = self._sql
         journal = [(append.run, append.seq, append.boot, append.at, append.events) for append in appends]
         with_rows(connection, sql["journal"], journal)
-        blobs = [(append.run, blob.number, blob.data) for append in appends for blob in append.blobs]
+        blobs = [
+            (append.run, blob.number, start // PART, blob.data[start : start + PART])
+            for append in appends
+            for blob in append.blobs
+            for start in range(0, len(blob.data) or 1, PART)
+        ]
         with_rows(connection, sql["blobs"], blobs)
         sealed = {append.run for append in appends if holds_sealed(append.events)}
         if sealed:

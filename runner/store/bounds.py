@@ -13,6 +13,9 @@ AT_ONCE: Final = 0.0
 MOST_WAITING: Final = 50_000
 """Appends that may wait for the disk before admissions are refused; appends never are."""
 
+PART: Final = 131_072
+"""Bytes of a row of a large value: what deletes it takes one row at a time, and its pages are then few."""
+
 PREFIX: Final = 6
 """Characters that an abbreviated run id has at least."""
 

@@ -64,8 +64,7 @@ class Reads:
         rows = await self._all(self._sql["blob"], (run, number))
         if not rows:
             raise StoreError(f"run {run}: value {number} is not in the store")
-        data: bytes = rows[0][0]
-        return data
+        return b"".join(data for (data,) in rows)
 
     async def last_seq(self, run: str) -> int:
         """The number of the run's last append."""

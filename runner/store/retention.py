@@ -56,9 +56,11 @@ class Retention:
         bound = {"before": before, "after": after, "most": _LOOKED_AT, "rows": _SHORT_ROWS}
         looked_at = connection.execute(self._sql["candidates"], bound).fetchall()
         pile: list[tuple[str, str]] = []
+        together = 0
         for run, accepted_at, is_child, revision, goes, rows, size in looked_at:
-            if len(pile) == _TOGETHER:
+            if pile and (len(pile) == _TOGETHER or together + (size or 0) > _SHORT_BYTES):
                 swept += self._delete(connection, pile)
+                together = 0
                 if time.perf_counter() > deadline:
                     return Swept(swept, after)
             if accepted_at >= before and not is_child:  # a child's id sorts by its parent's acceptance
@@ -68,6 +70,7 @@ class Retention:
                 return Swept(swept + self._delete(connection, pile), after)
             if goes:
                 pile.append((run, revision))
+                together += size
             after = run
         swept += self._delete(connection, pile)
         return Swept(swept, after if len(looked_at) == _LOOKED_AT else None)

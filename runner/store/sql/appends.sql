@@ -9,8 +9,8 @@ select boot from store;
 insert into journal (run, seq, boot, at, events) values {rows};
 
 -- name: blobs
--- Values too big for their row.
-insert into blobs (run, number, data) values {rows};
+-- Values too big for their row, in parts.
+insert into blobs (run, number, part, data) values {rows};
 
 -- name: sealed
 -- Runs whose journals hold sealed values from now on.

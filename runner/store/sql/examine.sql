@@ -9,8 +9,8 @@ select id, revision, state, ended_at, waiting from runs where id not in (select 
 select place from parked where run = ?;
 
 -- name: blobs
--- The values of a run that have a row of their own.
-select number from blobs where run = ?;
+-- The values of a run that have rows of their own.
+select distinct number from blobs where run = ?;
 
 -- name: newest
 -- When the store was written to last.

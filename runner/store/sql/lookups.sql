@@ -96,8 +96,8 @@ select coalesce(max(rowid), 0) from journal;
 select seq, boot, at, events from journal where run = ? order by seq desc;
 
 -- name: blob
--- A value too big for its row.
-select data from blobs where run = ? and number = ?;
+-- The parts of a value too big for its row.
+select data from blobs where run = ? and number = ? order by part;
 
 -- name: revision
 -- A definition.

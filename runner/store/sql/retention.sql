@@ -39,7 +39,7 @@ insert into swept (run) values (?);
 select swept.run, runs.revision from swept join runs on runs.id = swept.run limit 1;
 
 -- name: delete_blobs
--- Some values of it.
+-- Some parts of its values.
 delete from blobs where rowid in (select rowid from blobs where run = ? limit ?);
 
 -- name: delete_journal

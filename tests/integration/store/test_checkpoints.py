@@ -48,8 +48,9 @@ class Passes:
 
     async def of_the_thread(self) -> bool:
         """Once the thread has ended a row of passes: whether next to nothing is left."""
-        while not self.ends:
-            await self._changed.wait()
+        with anyio.fail_after(10):
+            while not self.ends:
+                await self._changed.wait()
         return self.ends.pop(0)
 
     def _tell(self) -> None:
@@ -172,7 +173,7 @@ class TestReaders:
         assert size > START
         with closing(sqlite3.connect(tmp_path / "copy.db")) as copied:
             assert copied.execute("pragma integrity_check").fetchone() == ("ok",)
-            assert copied.execute("select count(*) from blobs").fetchone() == (START // PIECE + 1,)
+            assert copied.execute("select count(distinct number) from blobs").fetchone() == (START // PIECE + 1,)
 
 
 class TestRefusals:

@@ -228,13 +228,19 @@ class TestFormat:
                 "insert into revisions values ('r', x'7b7d');"
                 "insert into runs (id, workflow, revision, state, accepted_at, trigger) values ('run-1', 'w', 'r', 'running', 1, '');"
             )
+            values = ((number, bytes(range(256)) * kilobytes * 4) for number, kilobytes in enumerate((0, 128, 300)))
+            old.executemany("insert into blobs (run, number, data) values ('run-1', ?, ?)", values)
+            old.commit()
 
         async with open_store(path) as store:
             assert await store.counts() == {"running": 1}
+            lengths = [len(await store.blob("run-1", number)) for number in range(3)]
+            assert lengths == [0, 131_072, 307_200]
+            assert await store.blob("run-1", 2) == bytes(range(256)) * 1200
             await store.append(ended("run-1", 1, "failed"))
             assert [row.state for row in await store.find(RunFilter())] == ["failed"]
             assert await store.counts() == {"failed": 1}
-            assert (await store.sweep(9e9)).runs == 1
+            assert [(await store.sweep(9e9)).runs for _ in range(2)] == [0, 1], "the values are too large for one step"
             assert await store.counts() == {}
             assert store.restored_at is None
         with closing(sqlite3.connect(tmp_path / "runs.db.format-1.1")) as copy:

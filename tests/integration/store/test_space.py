@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import anyio
 import pytest
 
 from runner.ports import Blob, RunFilter, Store
+from runner.store.bounds import PART
 from runner.store.retention import FREE_SHARE
 from runner.store.sqlite import open_store
 from tests.contracts.store.made import admit, append, claim, ended
@@ -102,6 +104,43 @@ class TestLongRuns:
             assert await store.read("run-long") == []
             assert await store.counts() == {"running": 1}
             assert await claim(store) == []
+
+
+class TestLargeValues:
+    async def test_one_goes_in_small_steps(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Each slice frees the pages of one part or few, and in the end the file is as if it had never been there."""
+        monkeypatch.setattr("runner.store.retention.SLICE", 0.0)
+        async with open_store(tmp_path / "runs.db") as store:
+            await admit(store, "run-1", "run-2")
+            before = await store.sizes()
+            await store.append(append("run-1", 2, blobs=(Blob(1, b"x" * 5_000_000),)))
+            await store.append(ended("run-1", 3, "failed"))
+            frees, steps, after = [(await store.sizes()).free], 0, ""
+            while after is not None and steps < 1000:
+                after, steps = (await store.sweep(9e9, after)).after, steps + 1
+                frees.append((await store.sizes()).free)
+            monkeypatch.undo()
+            await shrink(store)
+            last = await store.sizes()
+
+        freed = [more - fewer for fewer, more in pairwise(frees)]
+        assert sum(freed) > 5_000_000
+        assert max(freed) < 2 * PART
+        assert last.file <= before.file + before.wal
+        assert last.wal == 0
+
+    async def test_runs_with_large_values_do_not_go_together(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Eight short runs go with one statement, but no more of them than a statement may free."""
+        monkeypatch.setattr("runner.store.retention.SLICE", 0.0)
+        async with open_store(tmp_path / "runs.db") as store:
+            for number in range(8):
+                await admit(store, f"run-{number}")
+                store.append(append(f"run-{number}", 2, blobs=(Blob(1, b"x" * 200_000),)))
+                await store.append(ended(f"run-{number}", 3, "failed"))
+
+            assert (await store.sweep(9e9)).runs == 1
 
 
 async def _seen(store: Store) -> list[Any]:

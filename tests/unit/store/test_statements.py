@@ -13,7 +13,7 @@ from runner.store.migrate import migrate
 from runner.store.statements import MOST_VALUES, load, migrations, page, split, with_rows
 
 WIDTHS = {
-    "appends": {"journal": 5, "blobs": 3, "change": 9, "wait": 2, "unpark": 2, "park": 5, "remember": 3},
+    "appends": {"journal": 5, "blobs": 4, "change": 9, "wait": 2, "unpark": 2, "park": 5, "remember": 3},
     "admissions": {"revisions": 2, "runs": 16, "dedupe": 4},
 }
 FRAGMENTS = {
