@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from runner.ports import Blob, RunFilter, Store
+from runner.ports import Blob, RunFilter, Store, Swept
 from runner.store.bounds import PART
 from runner.store.retention import FREE_SHARE
 from runner.store.sqlite import open_store
@@ -115,9 +115,9 @@ class TestLargeValues:
             before = await store.sizes()
             await store.append(append("run-1", 2, blobs=(Blob(1, b"x" * 5_000_000),)))
             await store.append(ended("run-1", 3, "failed"))
-            frees, steps, after = [(await store.sizes()).free], 0, ""
-            while after is not None and steps < 1000:
-                after, steps = (await store.sweep(9e9, after)).after, steps + 1
+            frees, swept = [(await store.sizes()).free], Swept(0, "")
+            while swept.after is not None:
+                swept = await store.sweep(9e9, swept.after)
                 frees.append((await store.sizes()).free)
             monkeypatch.undo()
             await shrink(store)

@@ -271,7 +271,8 @@ async def test_pure_actions_cost_no_wait() -> None:
 
 async def test_an_attempt_waits_for_no_other_action_to_get_its_reasons_on_disk() -> None:
     """While the run's own task waits for a secret of another action, what an attempt uses is handed over all the same."""
-    began, on_disk = anyio.Event(), []
+    began = anyio.Event()
+    on_disk: list[list[str]] = []
 
     async def answer(config: WorkConfig, call: Call) -> Any:
         rows = await engine.store.read(call.run)
