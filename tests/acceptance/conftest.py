@@ -5,7 +5,7 @@ Runner as a person has it: the real `runner` command in a folder of its own, the
     with installation.daemon() as daemon: …      ready inside the block, stopped after it
     daemon.wait_for("ready")                     blocks until that event stands in the log
 
-Nothing of Runner is imported here.
+Nothing of Runner is used here but as a process.
 """
 
 import base64
@@ -25,6 +25,8 @@ from urllib.parse import quote
 
 import anyio
 import pytest
+
+from tests.acceptance.warm import Warm
 
 RUNNER = Path(sys.executable).with_name("runner")
 PATIENCE = 30.0
@@ -93,6 +95,8 @@ class Installation:
             if not name.startswith(("RUNNERD_", "RUNNER_")) and name not in {"NO_COLOR", "FORCE_COLOR"}
         }
         self.said = b""
+        self.warm: Warm | None = None
+        """What its commands are forks of; None: each is started anew."""
         self.run("init", check=True)
         (folder / "workflows" / "hello.yaml").unlink()
         self.settings(shutdown_timeout="30s")
@@ -123,16 +127,20 @@ class Installation:
         environ: Mapping[str, str] | None = None,
     ) -> "subprocess.CompletedProcess[bytes]":
         """`runner WORDS` in the folder."""
-        done = subprocess.run(
-            [RUNNER, *words],
-            cwd=self.folder,
-            env={**self.environ, **(environ or {})},
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            timeout=PATIENCE * 2,
-            check=False,
-        )
+        environ = {**self.environ, **(environ or {})}
+        if self.warm is None:
+            done = subprocess.run(
+                [RUNNER, *words],
+                cwd=self.folder,
+                env=environ,
+                input=stdin,
+                stdin=subprocess.DEVNULL if stdin is None else None,
+                capture_output=True,
+                timeout=PATIENCE * 2,
+                check=False,
+            )
+        else:
+            done = self.warm.run(words, folder=self.folder, environ=environ, stdin=stdin)
         self.said += done.stdout + done.stderr
         assert not check or done.returncode == 0, done.stderr.decode()
         return done
