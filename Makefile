@@ -4,6 +4,7 @@
 #   make test     install, bring up the databases, run every test      PYTEST_ARGS="-k sql -x" narrows it
 #   make check    linters, format, types, import contracts
 #   make bench    the speed figures; asserts nothing
+#   make screenshots   the pictures of the README, taken of the real pages
 #   make compose  Runner and a PostgreSQL in containers, keys made on the first call
 #   make services keep the tests' databases up until Ctrl-C and print how to reach them
 #   make lock     bring requirements*.lock up to pyproject.toml        LOCK_ARGS=--upgrade takes newer releases
@@ -21,7 +22,7 @@ PYTEST_WORKERS ?= auto
 export DATABASE_URL ?= sqlite://./data/files/demo.db
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench compose services lock clean
+.PHONY: help run test check bench screenshots compose services lock clean
 
 help:
 	@sed -n 's/^#  //p' Makefile
@@ -36,6 +37,9 @@ test: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.services -- $(BIN)/pytest -s -m benchmark --timeout=600 tests/benchmarks/*.py $(PYTEST_ARGS)
+
+screenshots: $(VENV)/.dev
+	$(BIN)/python -m tests.acceptance.browser.screenshots
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

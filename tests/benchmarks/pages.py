@@ -10,6 +10,7 @@ A real daemon with PAGES_RUNS (100,000) ended runs, copies of real ones. Times a
 """
 
 import os
+import socket
 import sqlite3
 import statistics
 import threading
@@ -112,8 +113,12 @@ def working(site: Site) -> Iterator[None]:
 @pytest.mark.timeout(1800)
 def test_pages_with_many_runs(tmp_path: Path) -> None:
     """Filled by copies while the daemon is down."""
-    with open_chrome() as chrome, opened_site(tmp_path, chrome) as site:
-        fill(site)
+    with (
+        open_chrome() as chrome,
+        opened_site(tmp_path, chrome) as site,
+        socket.create_server(("127.0.0.1", 0)) as silent,
+    ):
+        fill(site, silent)
         many = site.start("loops", {"items": list(range(ITEMS))})
         installation, state = site.installation, site.state
     database = next(path for path in (tmp_path / "data").iterdir() if path.name.endswith("-runs.db"))

@@ -24,7 +24,7 @@ LINE: Final = 18.0
 HEAD: Final = 32.0
 """Height of the words above a band."""
 
-_CHARACTER: Final = 7.6
+_CHARACTER: Final = 8.2
 _NARROWEST: Final = 150.0
 _MOST_CHARACTERS: Final = 32
 
@@ -153,7 +153,8 @@ def _draft(action: Action, needs: tuple[str, ...], around: str, spare: int) -> N
 def _facts(action: Action) -> list[str]:
     facts = []
     if action.retry is not None:
-        facts.append(f"up to {action.retry.max_attempts} tries")
+        most = action.retry.max_attempts
+        facts.append("one try" if most == 1 else f"up to {most} tries")
     if action.on_error == "continue":
         facts.append("may fail")
     return facts

@@ -11,6 +11,7 @@ Nothing of Runner is imported here.
 import json
 import os
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -39,9 +40,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Site:
     """A daemon with its dashboard, and a program that may do everything on it."""
 
-    def __init__(self, installation: Installation, origin: str, api: httpx.Client) -> None:
+    def __init__(self, installation: Installation, origin: str, port: int, api: httpx.Client) -> None:
         self.installation = installation
         self.origin = origin
+        self.port = port
+        """Of triggers."""
         self.api = api
         self.state: StorageState | None = None
         """The cookies of whoever signed in."""
@@ -85,7 +88,7 @@ def opened_site(folder: Path, chrome: Browser) -> Iterator[Site]:
         made = installation.run("tokens", "create", "tests", "--scope", "read,run,secrets,admin", "--json", check=True)
         api = stack.enter_context(httpx.Client(base_url=origin, timeout=30, trust_env=False))
         api.headers["authorization"] = f"Bearer {json.loads(made.stdout)['token']}"
-        site = Site(installation, origin, api)
+        site = Site(installation, origin, daemon.port, api)
         with closing(chrome.new_context(base_url=origin)) as context:
             page = context.new_page()
             page.goto("/")
@@ -102,13 +105,13 @@ def opened_site(folder: Path, chrome: Browser) -> Iterator[Site]:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory, chrome: Browser) -> Iterator[Site]:
     """Workflows of `workflows/`, a secret, and a run in each state."""
-    with opened_site(tmp_path_factory.mktemp("site"), chrome) as site:
-        fill(site)
+    with opened_site(tmp_path_factory.mktemp("site"), chrome) as site, socket.create_server(("127.0.0.1", 0)) as silent:
+        fill(site, silent)
         yield site
 
 
-def fill(site: Site) -> None:
-    """Files first, then runs of them."""
+def fill(site: Site, silent: socket.socket) -> None:
+    """Files first, then runs of them; `silent` takes connections and answers none, so that an action goes on until it is closed."""
     site.installation.set_secret("API_KEY", "canary-of-the-browser-tests")
     for file in WORKFLOWS.iterdir():
         site.installation.write(file.name, file.read_text())
@@ -121,8 +124,12 @@ def fill(site: Site) -> None:
     site.start("with-secret")
     site.start("nightly-report", wait=False)
     site.start("approve", wait=False)
-    run = site.start("nightly-report", wait=False)
-    assert site.api.post(f"/api/v1/runs/{run}/cancel", json={}).is_success
+    site.start("two-hundred")
+    hanging = {"address": f"http://127.0.0.1:{silent.getsockname()[1]}/"}
+    ended = [site.start("nightly-report", wait=False), site.start("every-state", hanging, wait=False)]
+    site.start("every-state", hanging, wait=False)
+    for run in ended:
+        assert site.api.post(f"/api/v1/runs/{run}/cancel", json={}).is_success
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
