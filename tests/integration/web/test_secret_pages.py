@@ -80,7 +80,7 @@ async def test_one_is_narrowed_replaced_and_taken_back(portal: Portal) -> None:
 
     assert [each.status_code for each in (narrow, wider, replaced, stale, back)] == [303, 422, 303, 422, 303]
     assert "Make version 2 current" in shown.text
-    assert "<td>admin</td>" in shown.text
+    assert '<td data-label="By">admin</td>' in shown.text
 
 
 async def test_what_no_field_can_show_stays(portal: Portal) -> None:
