@@ -58,7 +58,8 @@ def multiply(database: Path) -> None:
             copies,
         )
         connection.executemany(
-            "insert into blobs (run, number, data) select ?2, number, data from blobs where run = ?1", copies
+            "insert into blobs (run, number, part, data) select ?2, number, part, data from blobs where run = ?1",
+            copies,
         )
 
 

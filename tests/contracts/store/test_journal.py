@@ -211,7 +211,7 @@ class TestValues:
     async def test_big_values_have_rows_of_their_own(self, store: Store) -> None:
         """They come back byte for byte, by run and number."""
         await admit(store, "run-1", "run-2")
-        big = bytes(range(256)) * 5000
+        big = b"".join(number.to_bytes(4, "big") for number in range(320_000))
 
         await store.append(append("run-1", 2, blobs=(Blob(1, big), Blob(2, b""))))
         await store.append(append("run-2", 2, blobs=(Blob(1, b"other"),)))
