@@ -9,7 +9,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytest
 from tests.acceptance.conftest import PATIENCE, Daemon, Installation
 
 KILLS = int(os.environ.get("TRIGGER_KILLS", "8"))
+SLOW_CLIENTS = int(os.environ.get("SLOW_CLIENTS", "500"))
 CLIENTS = 8
 
 WORK = """
@@ -137,16 +138,40 @@ def test_equal_requests_are_one_run_across_a_kill(installation: Installation) ->
 
 
 def test_slow_clients_stop_nobody(installation: Installation) -> None:
-    """Hundreds that connect and say nothing, and some in the middle of a head or a body: health and triggers answer."""
+    """
+    Hundreds that connect and say nothing, a fifth in a body and a fifth in a head that never end, heads without measure
+    among them: health and triggers answer everybody else meanwhile, and a head that is too large hears why.
+    """
     installation.write("work.yaml", WORK)
-    with installation.daemon() as daemon:
-        idle = [socket.create_connection(("127.0.0.1", daemon.port)) for _ in range(500)]
-        for each in idle[::5]:
+    with installation.daemon() as daemon, ExitStack() as stack:
+        idle = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port), PATIENCE))
+            for _ in range(SLOW_CLIENTS)
+        ]
+        bodies, heads = idle[::5], idle[1::5]
+        for each in bodies:
             each.sendall(b"POST /work HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n{")
-        for each in idle[1::5]:
-            each.sendall(b"POST /work HTTP/1.1\r\nX: ")
+        for each in heads:
+            each.sendall(b"POST /work HTTP/1.1\r\n")
         with urllib.request.urlopen(f"http://127.0.0.1:{daemon.port}/readyz", timeout=10) as answer:
             assert answer.status == 200
-        assert [post(daemon.port, "/work", {"n": n})[0] for n in range(10)] == [202] * 10
-        for each in idle:
-            each.close()
+        statuses, seconds = [], []
+        for n in range(10):
+            for slow, piece in ((bodies, b" "), (heads, b"X-More: 1\r\n")):
+                for each in slow[:50]:
+                    with suppress(OSError):  # one that was cut off for its slowness
+                        each.sendall(piece)
+            began = time.monotonic()
+            statuses += [large_head(daemon.port), post(daemon.port, "/work", {"n": n})[0]]
+            seconds.append(time.monotonic() - began)
+        print(f"{SLOW_CLIENTS} slow clients: answers in {max(seconds) * 1000:.0f} ms at most")  # noqa: T201  shown with -s
+
+    assert statuses == [431, 202] * 10
+
+
+def large_head(port: int) -> int:
+    """The status that a head of a megabyte gets."""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
+        with suppress(OSError):  # hung up before all of it was sent
+            client.sendall(b"POST /work HTTP/1.1\r\nHost: h\r\nX-Large: " + b"x" * 1_000_000)
+        return int(client.recv(1000).split()[1])
