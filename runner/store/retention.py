@@ -168,3 +168,13 @@ class Retention:
             connection.execute(self._sql["shrink"])
             given += 1
         return int(given * size)
+
+    def truncate(self, connection: sqlite3.Connection) -> bool:
+        """Empty the WAL, outside of any transaction; False where a reader was in the way. Waits for nobody."""
+        (patience,) = connection.execute("pragma busy_timeout").fetchone()
+        connection.execute("pragma busy_timeout = 0")
+        try:
+            (busy, _, _) = connection.execute(self._sql["truncate"]).fetchone()
+        finally:
+            connection.execute(f"pragma busy_timeout = {int(patience)}")
+        return not busy

@@ -37,7 +37,6 @@ from runner.store import connections, files
 from runner.store.admissions import Admissions
 from runner.store.appends import Appends
 from runner.store.batch import Apart, Batch
-from runner.store.checkpoints import Checkpoints
 from runner.store.connections import Opened
 from runner.store.firings import FiringRows
 from runner.store.lanes import Lanes
@@ -65,7 +64,6 @@ class SqliteStore:
         reads: Reads,
         *,
         admissions: Admissions,
-        checkpoints: Checkpoints,
         firings: SqliteFirings,
         overviews: SqliteOverviews,
         clock: Clock,
@@ -79,7 +77,6 @@ class SqliteStore:
         self._lookups = lookups
         self._reads = reads
         self._admissions = admissions
-        self._checkpoints = checkpoints
         self._retention = Retention()
         self.firings = firings
         self.overviews = overviews
@@ -218,8 +215,7 @@ class SqliteStore:
         """Give a slice of free space back, and at the end what the WAL takes. Raises StoreDegradedError."""
         given: int = await self._writer.call(self._retention.shrink)
         if not given:
-            await anyio.to_thread.run_sync(self._checkpoints.ahead)
-            await self._writer.call(Apart(self._checkpoints.truncate))
+            await self._writer.call(Apart(self._retention.truncate))
         return given
 
     async def sizes(self) -> Sizes:
@@ -246,9 +242,8 @@ async def open_store(
         fired = FiringRows()
         appends = Appends(lanes, fired)
         admissions = Admissions(appends, lanes)
-        checkpoints = Checkpoints(path)
         async with (
-            connections.writing(Writer(opened.connection, Batch(appends, admissions), checkpoints)) as writer,
+            connections.writing(Writer(opened.connection, Batch(appends, admissions))) as writer,
             connections.reading(path) as (lookups, in_thread),
         ):
             clock = clock or SystemClock()
@@ -256,13 +251,5 @@ async def open_store(
             reads = Reads(in_thread)
             overviews = SqliteOverviews(in_thread, writer.written)
             yield SqliteStore(
-                opened,
-                writer,
-                lookups,
-                reads,
-                admissions=admissions,
-                checkpoints=checkpoints,
-                firings=firings,
-                overviews=overviews,
-                clock=clock,
+                opened, writer, lookups, reads, admissions=admissions, firings=firings, overviews=overviews, clock=clock
             )

@@ -2,7 +2,7 @@
 The one thread that writes: takes all that waits, commits it at once, wakes the event loop once.
 
     append(), call() ──► queue ──► begin immediate · Batch.apply · commit ──► one wake-up ──► promises are settled
-                           ▲                      │ the disk refuses           └── between two: Checkpoints.after
+                           ▲                      │ the disk refuses
                            └── appends are kept ◄─┴─► rolled back, backed off, `degraded`; jobs are refused
 
 While a batch commits the next one gathers; there is no timer (engine, Rule 3). Outcomes of runs are never refused: they
@@ -25,7 +25,6 @@ from runner.errors import StoreDegradedError, StoreError
 from runner.ports import Admission, Append
 from runner.store.batch import Apart, Batch, Item, Job, Outcome
 from runner.store.bounds import MOST_WAITING
-from runner.store.checkpoints import Checkpoints
 from runner.store.pending import Pending
 from runner.store.statements import load
 from runner.tally import Commits
@@ -48,12 +47,11 @@ class Writer:
     Use it between `start` and `close`, from the event loop that started it.
     """
 
-    def __init__(self, connection: sqlite3.Connection, batch: Batch, checkpoints: Checkpoints) -> None:
+    def __init__(self, connection: sqlite3.Connection, batch: Batch) -> None:
         self.degraded = False
         self.commits = Commits()
         self._connection = connection
         self._batch = batch
-        self._checkpoints = checkpoints
         self._sql = load("opening")
         self._queue: SimpleQueue[Item] = SimpleQueue()
         self._closing = threading.Event()
@@ -64,7 +62,6 @@ class Writer:
     def start(self) -> None:
         """Begin to write, on behalf of the running event loop."""
         self._loop = asyncio.get_running_loop()
-        self._checkpoints.start()
         self._thread.start()
 
     @property
@@ -138,8 +135,6 @@ class Writer:
                 pause = FIRST_PAUSE
                 self._mended()
                 self._wake(outcomes)
-                self._checkpoints.after(self._connection)
-        self._checkpoints.close(self._connection)
         self._connection.close()
         self._on_loop(self._closed.settle, None)
 

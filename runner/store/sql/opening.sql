@@ -1,13 +1,12 @@
 -- Opening a store: how each connection is set, and the fencing token of this opening.
 
 -- name: writer
--- The writer's connection. Nothing of an accepted run may be lost to a power cut, hence `full`. No commit copies the WAL:
--- `runner.store.checkpoints` does, whose `START` the size is.
+-- The writer's connection. Nothing of an accepted run may be lost to a power cut, hence `full`.
 pragma synchronous = full;
 pragma foreign_keys = on;
 pragma temp_store = memory;
-pragma wal_autocheckpoint = 0;
-pragma journal_size_limit = 8388608;
+pragma wal_autocheckpoint = 2000;
+pragma journal_size_limit = 67108864;
 
 -- name: reader
 -- A connection that only reads, whatever it is asked.

@@ -108,3 +108,7 @@ select
 -- Give one free page back: the last one of the file moves to where a free one is. Of a larger number Python's module would
 -- take the first step only.
 pragma incremental_vacuum(1);
+
+-- name: truncate
+-- Bring what is in the WAL into the file, and the WAL to nothing. Answers whether somebody was in the way.
+pragma wal_checkpoint(truncate);
