@@ -5,8 +5,8 @@ The current set of workflows: one immutable snapshot, swapped whole.
                                                   └─ broken    files that are wrong, and what goes on in their place
 
 A broken file never replaces a working one: the last good version stays until the file is right, goes away, or another
-file takes its name. `runner.definitions.watch` builds one for each change; the daemon swaps it in and keeps it as
-bytes, so that a start after a crash has the last good one. Nothing here reads a disk.
+file takes its name or its requests. `runner.definitions.watch` builds one for each change; the daemon swaps it in and
+keeps it as bytes, so that a start after a crash has the last good one. Nothing here reads a disk.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ import msgspec
 from runner.definitions.fields import decode_field, encode_field
 from runner.definitions.load import load_text
 from runner.definitions.model import Workflow
-from runner.definitions.neighbours import Fault, doubts, faults, placed
+from runner.definitions.neighbours import Fault, doubts, faults, placed, requests
 from runner.definitions.specs import Specs
 from runner.errors import DefinitionError, Problem
 
@@ -158,11 +158,14 @@ class _Builder:
         return before is not None and before.file == entry.file
 
     def keep_last_good(self) -> None:
+        """Of broken files, where no good one has taken the name or the requests (design §2.6)."""
+        taken = {form for entry in self.entries.values() for form in requests(entry.workflow).values()}
         for file, broken in self.broken.items():
             last = self.last_good.get(file)
-            if last is not None and last.workflow.name not in self.entries:
-                self.entries[last.workflow.name] = last
-                self.broken[file] = msgspec.structs.replace(broken, keeps=last.workflow.name)
+            if last is None or last.workflow.name in self.entries or taken & {*requests(last.workflow).values()}:
+                continue
+            self.entries[last.workflow.name] = last
+            self.broken[file] = msgspec.structs.replace(broken, keeps=last.workflow.name)
 
     def settle(self) -> None:
         """Take out what does not go with its neighbours, until everything that was not there before does."""

@@ -133,14 +133,21 @@ def _way(start: str, goal: str, calls: Mapping[str, list[_Call]]) -> tuple[str, 
     return tuple(reversed(way))
 
 
+def requests(workflow: Workflow) -> dict[int, tuple[str, str]]:
+    """Which requests its http triggers take, method and form of the path, by the trigger's index."""
+    return {
+        index: (str(trigger.config.get("method", "POST")), path_form(str(trigger.config["path"])))
+        for index, trigger in enumerate(workflow.triggers)
+        if trigger.type == "http"
+    }
+
+
 def _paths(workflows: Workflows) -> Iterator[tuple[str, Fault]]:
     """Http triggers of two workflows that match the same requests."""
     taken: dict[tuple[str, str], str] = {}
     for name, workflow in workflows.items():
-        for index, trigger in enumerate(workflow.triggers):
-            if trigger.type == "http":
-                form = str(trigger.config.get("method", "POST")), path_form(str(trigger.config["path"]))
-                owner = taken.setdefault(form, name)
-                if owner != name:
-                    message = f"the workflow {owner} takes the same requests: {form[0]} {form[1]}"
-                    yield name, Fault(("triggers", index, "config", "path"), message)
+        for index, form in requests(workflow).items():
+            owner = taken.setdefault(form, name)
+            if owner != name:
+                message = f"the workflow {owner} takes the same requests: {form[0]} {form[1]}"
+                yield name, Fault(("triggers", index, "config", "path"), message)
