@@ -20,7 +20,7 @@ from runner.accounts.accounts import Accounts, open_accounts
 from runner.accounts.rows import accounts_path
 from runner.clock import Clock, iso
 from runner.daemon.catalogs import Catalogs
-from runner.daemon.doctor import found
+from runner.daemon.checkup import Checkup
 from runner.daemon.doctor.finding import Patient
 from runner.daemon.measures.exposition import Exposition, Measured
 from runner.daemon.measures.loop_watch import watch_loop
@@ -89,7 +89,7 @@ async def open_pages(
             pauses=pauses,
             reasons=reasons,
             metrics=Exposition(measured).text,
-            checks=lambda: found(patient),
+            checks=Checkup(patient, clock).found,
             facts=lambda: _facts(settings, store, vault),
             public_url=settings.dashboard.public_url,
             trusted_proxies=settings.dashboard.trusted_proxies,
