@@ -10,6 +10,7 @@ import anyio
 from aiohttp import web
 
 from tests.acceptance.conftest import PATIENCE, Daemon, Installation
+from tests.acceptance.test_triggers import states
 from tests.conftest import OpenServer
 from tests.services import processes
 
@@ -160,17 +161,19 @@ async def test_it_is_found_beside_a_steady_stream_of_new_runs(
                     await anyio.to_thread.run_sync(stream.daemon.wait_for, "ready")
                     tasks.start_soon(stream.submit)
                 assert await anyio.to_thread.run_sync(stream.daemon.ended) == -signal.SIGKILL
-        with installation.spawn(environ=environ) as daemon:
+        with installation.spawn(environ=environ):
             with anyio.move_on_after(PATIENCE):
                 await stream.submitted_all.wait()
             stream.over()
             assert stream.submitted_all.is_set()
             poison, *others = stream.accepted
-            await anyio.to_thread.run_sync(lambda: daemon.wait_for("run succeeded", times=len(others)))
+            await anyio.to_thread.run_sync(
+                states, installation, lambda runs: not {"queued", "running"} & {runs[run] for run in others}
+            )
     done = installation.run("runs", "list", "--limit", "1000", "--json", check=True)
-    states = {run["run"]: run["state"] for run in map(json.loads, done.stdout.splitlines())}
+    ended = {run["run"]: run["state"] for run in map(json.loads, done.stdout.splitlines())}
 
     assert stream.kills == KILLS_BESIDE_A_STREAM
-    assert [run for run, state in states.items() if state == "failed"] == [poison]
-    assert {states[run] for run in others} == {"succeeded"}
+    assert [run for run, state in ended.items() if state == "failed"] == [poison]
+    assert {ended[run] for run in others} == {"succeeded"}
     assert len(others) >= AFTERWARDS + KILLS_BESIDE_A_STREAM

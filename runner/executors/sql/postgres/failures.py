@@ -20,8 +20,9 @@ LOST: Final = (
     EOFError,
     ssl.SSLError,
     TimeoutError,
+    asyncpg.InternalClientError,
 )
-"""What says that there is no connection (any more)."""
+"""What says that there is no connection (any more); the last is asyncpg's word for one that broke at an odd instant."""
 
 _KINDS: Final[tuple[tuple[str, Kind], ...]] = (
     ("40", "conflict"), ("55P03", "conflict"), ("57014", "timeout"), ("08", "connection"), ("53", "connection"),
