@@ -25,8 +25,8 @@ from runner.errors import StoreDegradedError, StoreError
 from runner.ports import Admission, Append
 from runner.store.batch import Apart, Batch, Item, Job, Outcome
 from runner.store.bounds import MOST_WAITING
+from runner.store.migrate import APPLICATION
 from runner.store.pending import Pending
-from runner.store.statements import load
 from runner.tally import Commits
 
 MOST_AT_ONCE: Final = 2_000
@@ -35,6 +35,10 @@ MOST_AT_ONCE: Final = 2_000
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 2.0
 """Seconds between two tries while the disk refuses; the pause doubles."""
+
+PROBE: Final = f"pragma application_id = {APPLICATION}"
+"""Whether the disk takes writes again. It changes nothing and yet writes a page, which an update to the same value does
+not: SQLite compares the row, and a commit without a page goes through on the fullest disk."""
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +56,6 @@ class Writer:
         self.commits = Commits()
         self._connection = connection
         self._batch = batch
-        self._sql = load("opening")
         self._queue: SimpleQueue[Item] = SimpleQueue()
         self._closing = threading.Event()
         self._waiting = 0
@@ -154,7 +157,7 @@ class Writer:
         try:
             self._connection.execute("begin immediate")
             if self.degraded:
-                self._connection.execute(self._sql["probe"])
+                self._connection.execute(PROBE)
             outcomes = self._batch.apply(self._connection, batch)
             self._connection.execute("commit")
             self.commits.observe(time.monotonic() - began, len(batch))

@@ -30,7 +30,3 @@ pragma journal_mode = wal;
 -- name: boot
 -- The token grows by one at each opening.
 update store set boot = boot + 1 returning boot, restored_at;
-
--- name: probe
--- A write that changes nothing: whether the disk takes writes again.
-update store set boot = boot;

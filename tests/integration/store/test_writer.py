@@ -225,6 +225,25 @@ class TestNoRoom:
             person.close()
             await promise
 
+    async def test_it_is_mended_when_something_was_written(self, tmp_path: Path) -> None:
+        """Also where nothing waits: a transaction that writes nothing would go through on a full disk."""
+        async with open_store(tmp_path / "runs.db") as store:
+            await admit(store, "run-1")
+            store._writer._connection.execute("pragma busy_timeout = 10")
+            person = sqlite3.connect(tmp_path / "runs.db", isolation_level=None)
+            person.execute("begin immediate")
+            with pytest.raises(StoreDegradedError):
+                await claim_until_refused(store)
+            before = (tmp_path / "runs.db-wal").stat().st_size
+            person.execute("rollback")
+            person.close()
+
+            with anyio.fail_after(10):
+                while store.degraded:  # noqa: ASYNC110  a thread of the store's mends it
+                    await anyio.sleep(0.01)
+
+            assert (tmp_path / "runs.db-wal").stat().st_size > before
+
     @pytest.mark.parametrize(
         ("error", "disk"),
         [
