@@ -19,8 +19,11 @@ PART: Final = 131_072
 PREFIX: Final = 6
 """Characters that an abbreviated run id has at least."""
 
-FIRINGS: Final = 100
-"""Firings of one schedule that are kept for people; what was decided is known by its mark."""
+FIRINGS: Final = 200
+"""
+Firings of one schedule that are kept for people; what was decided is known by its mark. Twice what `catch_up: all`
+makes at once, so that the row which tells of those it dropped stays.
+"""
 
 SCHEDULE_SECONDS: Final = 400 * 86_400.0
 """How long a schedule is remembered that decides nothing any more: its workflow is gone, or its trigger was changed."""

@@ -9,7 +9,6 @@ clock put forward), and `catch_up` decides: `none` drops it, `latest` makes the 
 the newest hundred. A clock put back makes nothing twice, since what was decided stays decided. Pure.
 """
 
-from itertools import islice
 from typing import Final, NamedTuple
 
 from runner.triggers.schedule import Schedule
@@ -39,7 +38,7 @@ class Decision(NamedTuple):
 
 def decide(schedule: Schedule, decided_until: float, now: float) -> Decision:
     """Everything that is due at `now` of what was scheduled after `decided_until`."""
-    due, more = _due(schedule, decided_until, now)
+    due, following, more = _due(schedule, decided_until, now)
     late = [scheduled for scheduled in due if now - schedule.due_at(scheduled) > ON_TIME]
     match schedule.config.catch_up:
         case "none":
@@ -49,7 +48,6 @@ def decide(schedule: Schedule, decided_until: float, now: float) -> Decision:
         case _:
             fire = due[-MOST:]
     missed = due[: len(due) - len(fire)]
-    following = next(iter(schedule.after(due[-1] if due else decided_until)), None)
     return Decision(
         tuple(fire),
         len(missed),
@@ -59,18 +57,19 @@ def decide(schedule: Schedule, decided_until: float, now: float) -> Decision:
     )
 
 
-def _due(schedule: Schedule, decided_until: float, now: float) -> tuple[list[float], bool]:
-    """Scheduled times that are due, in order: one that is not holds up those after it."""
-    due = _taken(schedule, decided_until, now)
+def _due(schedule: Schedule, decided_until: float, now: float) -> tuple[list[float], float | None, bool]:
+    """Scheduled times that are due, in order, the one after them, and whether there are more."""
+    due, following = _taken(schedule, decided_until, now)
     if len(due) < _LOOK:
-        return due, False
-    return _taken(schedule, max(decided_until, schedule.before(now, _LOOK // 2)), now), True
+        return due, following, False
+    return *_taken(schedule, max(decided_until, schedule.before(now, _LOOK // 2)), now), True
 
 
-def _taken(schedule: Schedule, after: float, now: float) -> list[float]:
-    due = []
-    for scheduled in islice(schedule.after(after), _LOOK):
-        if schedule.due_at(scheduled) > now:
-            break
+def _taken(schedule: Schedule, after: float, now: float) -> tuple[list[float], float | None]:
+    """One that is not due holds up those after it."""
+    due: list[float] = []
+    for scheduled in schedule.after(after):
+        if len(due) == _LOOK or schedule.due_at(scheduled) > now:
+            return due, scheduled
         due.append(scheduled)
-    return due
+    return due, None

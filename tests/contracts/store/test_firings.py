@@ -70,12 +70,12 @@ class TestFirings:
         assert await store.firings.marks() == {("job", "id-1"): 9000.0}
         assert await store.firings.recent("other", 10) == []
 
-    async def test_the_newest_hundred_are_kept(self, store: Store) -> None:
+    async def test_the_newest_two_hundred_are_kept(self, store: Store) -> None:
         """A schedule of every second fills no disk."""
-        for number in range(120):
+        for number in range(220):
             await store.firings.record(FiringRow("job", "id-1", float(number), float(number), "ignored"))
         rows = await store.firings.recent("job", 1000)
-        assert [rows[0].scheduled_at, rows[-1].scheduled_at, len(rows)] == [119.0, 20.0, 100]
+        assert [rows[0].scheduled_at, rows[-1].scheduled_at, len(rows)] == [219.0, 20.0, 200]
 
 
 class TestPauses:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runner.triggers.catchup import MOST, decide
+from runner.triggers.catchup import MOST, ON_TIME, Decision, decide
 from tests.unit.triggers.calendars import at, schedule
 
 DAY = 86_400.0
@@ -65,20 +65,47 @@ class TestOnTime:
         assert decision.next_due == START + 3 * 3600
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_thirty_days_of_a_clock_that_steps(seed: int) -> None:
-    """A schedule of each minute, the clock stepping back and forth by up to two hours: each firing once, none silent."""
-    dice = random.Random(seed)
-    minutely = schedule(cron="* * * * *", catch_up="all")
-    now, decided, made, missed = START, START, list[float](), 0
-    while now < START + 30 * DAY:
-        now += dice.uniform(1, 90)
+MONTH = range(int(START + 60), int(START + 30 * DAY + 1), 60)
+"""The scheduled times of thirty days of each minute."""
+
+
+@pytest.mark.parametrize("writing", [{"cron": "* * * * *"}, {"every": "1m"}], ids=["cron", "every"])
+@pytest.mark.parametrize("catch_up", ["none", "latest", "all"])
+def test_thirty_days_of_a_clock_that_steps(catch_up: str, writing: dict[str, str]) -> None:
+    """A schedule of each minute, the clock stepping back and forth by up to three hours: each firing is made or told as missed, once."""
+    dice = random.Random(f"{catch_up} {writing}")
+    minutely = schedule(**writing, catch_up=catch_up)
+    now, decided, made, told = START, START, list[float](), list[float]()
+    steps = 0
+    while now < MONTH[-1]:
+        now += dice.uniform(20, 100)
         if dice.random() < 0.002:
-            now += dice.uniform(-7200, 7200)
+            steps += 1
+            now += dice.uniform(-10_800, 10_800)
+        now = min(now, MONTH[-1] + 1)
         decision = decide(minutely, decided, now)
+        if decision.missed_until is not None:
+            told += [decision.missed_until - 60.0 * number for number in reversed(range(decision.missed))]
         made += decision.fire
-        missed += decision.missed
         decided = max(decided, decision.missed_until or 0, *decision.fire)
-    assert made == sorted(set(made))
-    assert len(made) + missed == int((decided - START) // 60)
-    assert decided >= START + 30 * DAY - 7200
+        assert not decision.more
+        assert_is_right(catch_up, now, decision)
+
+    assert steps > 30
+    assert made == sorted(made)
+    assert sorted(made + told) == list(MONTH)
+    assert len(told) > {"none": 1000, "latest": 1000, "all": 100}[catch_up]
+
+
+def assert_is_right(catch_up: str, now: float, decision: Decision) -> None:
+    """What is dropped is what `catch_up` lets drop."""
+    late = [each for each in decision.fire if now - each > ON_TIME]
+    match catch_up:
+        case "none":
+            assert late == []
+            assert decision.missed_until is None or now - decision.missed_until > ON_TIME
+        case "latest":
+            assert decision.missed == 0 or len(decision.fire) == 1
+            assert len(late) <= 1
+        case _:
+            assert decision.missed == 0 or len(decision.fire) == MOST

@@ -1,10 +1,16 @@
 """Schedules over an engine in memory: what is fired, what is told, what waits."""
 
+import random
+
 import anyio
 import msgspec
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
+from runner.clock import iso
 from runner.errors import StoreDegradedError
+from runner.records import FiringRow
 from tests.unit.engine.harness import settled
 from tests.unit.triggers.world import World, catalog, world
 
@@ -114,6 +120,36 @@ async def test_what_is_missed_is_told() -> None:
         assert (row.outcome, row.count, row.scheduled_at) == ("missed", 5, 5 * HOUR)
         assert row.message == "5 missed while nobody looked (catch_up: none)"
         assert await it.runs("job") == []
+
+
+@pytest.mark.parametrize("catch_up", ["none", "latest", "all"])
+async def test_a_clock_that_steps_leaves_none_silent(catch_up: str) -> None:
+    """Twelve hours of each minute, back and forth by up to three: each is a run or in one row and line that says so."""
+    dice, rows, least = random.Random(5), dict[float, FiringRow](), 720
+    text = HOURLY.replace("every: 1h, catch_up: all", f"every: 1m, catch_up: {catch_up}")
+    structlog.reset_defaults()
+    async with world(wall=30.0) as it:
+        it.load(catalog(job=text))
+        wall = 30.0
+        with capture_logs() as said:
+            while not rows or max(rows) < least * 60:
+                await it.at(wall)
+                rows |= {row.scheduled_at: row for row in await it.firings("job")}
+                wall += 60 + (dice.uniform(-10_800, 10_800) if dice.random() < 0.03 else 0)
+        await it.told()
+        runs = outputs(await it.runs("job"))
+    told = [
+        row.scheduled_at - 60.0 * number
+        for row in rows.values()
+        if row.outcome == "missed"
+        for number in range(row.count)
+    ]
+    fired = [row.scheduled_at for row in rows.values() if row.outcome == "fired"]
+    assert sorted(told + fired) == [60.0 * number for number in range(1, len(told + fired) + 1)]
+    assert sorted(runs) == [iso(each) for each in sorted(fired)]
+    missed = [str(row.count) for row in rows.values() if row.outcome == "missed"]
+    assert [line["firings"] for line in said if line["event"] == "firings missed"] == missed
+    assert len(missed) >= 2
 
 
 async def test_if_and_inputs_are_computed_of_the_firing() -> None:
