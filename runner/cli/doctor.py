@@ -22,7 +22,9 @@ from runner.errors import RunnerError, SettingsError
 
 
 @click.command(short_help="Check settings, key, files, disk, clock, databases, ports.")
-@click.option("--deep", is_flag=True, help="Fold every journal again and compare: takes its time on a big store.")
+@click.option(
+    "--deep", is_flag=True, help="Fold every journal, count the runs, and compare: takes its time on a big store."
+)
 @config_option
 @json_option
 @click.pass_context

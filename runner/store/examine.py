@@ -84,6 +84,10 @@ class Examination:
         newest: float | None = self._connection.execute(self._sql["newest"]).fetchone()[0]
         return newest
 
+    def miscounted(self) -> list[tuple[str, int, int]]:
+        """States that are counted wrong: the state, its count, how many runs there are. Raises sqlite3.Error."""
+        return self._connection.execute(self._sql["counts"]).fetchall()
+
     def vault_mark(self) -> VaultMark | None:
         """How far the vault was seen; None where nothing was noted, or the store is of an older format."""
         try:

@@ -4,6 +4,7 @@ import json
 import socket
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from runner.secrets.keys import new_master_key
@@ -27,6 +28,15 @@ def ill(found: dict[str, list[dict[str, str]]]) -> set[str]:
     return {name for name, several in found.items() if any(each["state"] != "ok" for each in several)}
 
 
+def counts_after(cure: str, path: Path) -> dict[str, int]:
+    """What the store counts once somebody has done what the cure says."""
+    command, _, statements = cure.partition(' "')
+    assert command == f"stop the daemon and count anew: sqlite3 {path}"
+    with closing(sqlite3.connect(path)) as runs:
+        runs.executescript(statements.removesuffix('"'))
+        return dict(runs.execute("select state, runs from counts where runs > 0"))
+
+
 def test_a_healthy_installation(installation: Installation) -> None:
     """Every check is ok, before the first start, with a daemon running, and after runs; each says what it saw."""
     assert ill(findings(installation, "--deep", status=0)) == set()
@@ -43,7 +53,7 @@ def test_a_healthy_installation(installation: Installation) -> None:
 
 
 def test_each_illness_is_named_with_its_cure(installation: Installation) -> None:
-    """A wrong key, open modes, a taken port, a broken file, a damaged cache and value: all in one go, exit status 1."""
+    """A wrong key, open modes, a taken port, a broken file, a damaged cache, wrong counts: all in one go, exit status 1."""
     installation.write("a.yaml", "actions: [{id: a, type: set, config: 1}]")
     installation.set_secret("NAME", "a value of some length")
     assert installation.run("run", "a").returncode == 0
@@ -52,6 +62,8 @@ def test_each_illness_is_named_with_its_cure(installation: Installation) -> None
     (data / "runner.db").chmod(0o644)
     with closing(sqlite3.connect(data / "runner-runs.db")) as runs, runs:
         runs.execute("update runs set state = 'failed'")
+        runs.execute("update counts set runs = 7 where state = 'queued'")
+        runs.execute("delete from counts where state = 'failed'")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -61,12 +73,17 @@ def test_each_illness_is_named_with_its_cure(installation: Installation) -> None
         }
         found = findings(installation, "--deep", status=1, environ=environ)
 
-    assert ill(found) == {"key", "files", "ports", "workflows", "journals"}
+    assert ill(found) == {"key", "files", "ports", "workflows", "journals", "counts"}
     assert found["key"][0]["state"] == "error"
     assert found["files"][0]["cure"] == f"chmod 600 {data / 'runner.db'}"
     assert "dashboard.port" in found["ports"][1]["what"]
     assert "b.yaml:1:" in found["workflows"][0]["what"]
     assert "listed as failed, but its journal ends with succeeded" in found["journals"][0]["what"]
+    assert [each["what"] for each in found["counts"]] == [
+        "0 runs are counted as failed, and there are 1",
+        "7 runs are counted as queued, and there are 0",
+    ]
+    assert counts_after(found["counts"][0]["cure"], data / "runner-runs.db") == {"failed": 1}
 
 
 def test_wrong_settings_are_a_finding(installation: Installation) -> None:

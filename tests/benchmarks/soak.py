@@ -8,10 +8,12 @@ RUNNER_TEST_SOAK says how many minutes (by default 2; the promise is about 30: m
 A secret that is replaced stays masked to the end of the process and takes some 0.15 MB of it: at one replacement of two
 secrets each 20 seconds that is most of what is seen to grow.
 
-Every 30 seconds one line of figures: resident memory, threads, open files, sockets, connections of the database, the
-files of the store, and what was done so far.
+Every 30 seconds one line of figures: resident memory, threads, tasks of the event loop, open files, sockets,
+connections of the database, the files of the store, and what was done so far. Memory, tasks, threads and files of
+minute 5, of the end, and of half a minute without any load stand side by side in the last line.
 """
 
+import json
 import os
 import random
 import sqlite3
@@ -20,6 +22,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import anyio
 import asyncpg
@@ -28,6 +31,7 @@ import psutil
 import pytest
 from aiohttp import web
 from anyio.to_thread import run_sync
+from prometheus_client.parser import text_string_to_metric_families
 
 from runner.client import control_sockets
 from tests.acceptance.conftest import Daemon, Installation
@@ -85,6 +89,18 @@ actions: [{id: a, type: set, config: "$trigger.run.workflow: $trigger.run.error"
 """
 
 
+class Held(NamedTuple):
+    """What the process holds: resident memory in MB, tasks of its event loop, threads, open files."""
+
+    memory: float
+    tasks: int
+    threads: int
+    files: int
+
+    def __str__(self) -> str:
+        return f"{self.memory:.1f} MB, {self.tasks} tasks, {self.threads} threads, {self.files} files"
+
+
 class Soak:
     """The loads, each of them one method that is done again and again, and the tally of what they did."""
 
@@ -98,6 +114,13 @@ class Soak:
         self.origin = f"http://127.0.0.1:{daemon.port}"
         socket = control_sockets(installation.folder / "data" / "runner.db", installation.environ)[0]
         self.http = httpx.AsyncClient(trust_env=False, timeout=PATIENCE)
+        made = installation.run("tokens", "create", "soak", "--scope", "read", "--json", check=True)
+        self.metrics = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{daemon.wait_for('ready')['dashboard_port']}",
+            headers={"authorization": f"Bearer {json.loads(made.stdout)['token']}"},
+            trust_env=False,
+            timeout=PATIENCE,
+        )
         self.control = httpx.AsyncClient(
             transport=httpx.AsyncHTTPTransport(uds=str(socket)), base_url="http://runner", timeout=PATIENCE
         )
@@ -146,8 +169,14 @@ class Soak:
         address = f"{self.database}?application_name=soak{number % 2}"
         await run_sync(self.installation.set_secret, "SOAK_DATABASE", address)
 
-    async def figures(self, seconds: float) -> float:
-        """One line; the resident memory in MB."""
+    async def tasks(self) -> int:
+        """How many tasks the daemon's event loop has."""
+        text = (await self.metrics.get("/metrics")).raise_for_status().text
+        (family,) = [each for each in text_string_to_metric_families(text) if each.name == "runner_tasks"]
+        return int(family.samples[0].value)
+
+    async def figures(self, seconds: float) -> Held:
+        """One line."""
         connection = await asyncpg.connect(self.database)
         try:
             clients = await connection.fetchval(
@@ -155,20 +184,20 @@ class Soak:
             )
         finally:
             await connection.close()
+        tasks = await self.tasks()
         with self.process.oneshot():
-            resident = self.process.memory_info().rss / 1e6
+            held = Held(self.process.memory_info().rss / 1e6, tasks, self.process.num_threads(), self.process.num_fds())
             sockets = Counter(each.status for each in self.process.net_connections("inet"))
             processor = sum(self.process.cpu_times()[:2])
-            counts = f"{self.process.num_threads()} threads, {self.process.num_fds()} files, sockets {dict(sockets)}"
         sizes = {
             path.name: f"{path.stat().st_size / 1e6:.1f}" for path in (self.installation.folder / "data").glob("*.db*")
         }
         print(  # noqa: T201  the report is its output
-            f"\nsoak {seconds / 60:.1f} min: {resident:.1f} MB, {counts}, {clients} database connections, "
+            f"\nsoak {seconds / 60:.1f} min: {held}, sockets {dict(sockets)}, {clients} database connections, "
             f"{processor:.0f} s of processor, MB {sizes}, runs {states(self.installation)}, {dict(self.done)}",
             flush=True,
         )
-        return resident
+        return held
 
 
 def states(installation: Installation) -> dict[str, int]:
@@ -197,9 +226,9 @@ async def soaking(folder: Path, database: str, peer: str) -> AsyncIterator[Soak]
     installation.write("asked.yaml", ASKED.format(peer=peer))
     installation.set_secret("SOAK_TOKEN", "canary-token-of-the-soak")
     installation.set_secret("SOAK_DATABASE", database)
-    with installation.daemon(environ={"RUNNERD_RUNS_RETENTION": "3m"}) as daemon:
+    with installation.daemon("--dashboard", environ={"RUNNERD_RUNS_RETENTION": "3m"}) as daemon:
         soak = Soak(installation, daemon, database, peer)
-        async with soak.http, soak.control:
+        async with soak.http, soak.control, soak.metrics:
             yield soak
 
 
@@ -213,7 +242,7 @@ async def test_soak(tmp_path: Path, postgres_url: str) -> None:
         return web.json_response({"ok": True, "text": "x" * 300}, status=500 if fails else 200)
 
     async with serve(answers) as peer, soaking(tmp_path, postgres_url, peer.origin) as soak:
-        seen: dict[float, float] = {}
+        seen: dict[float, Held] = {}
         async with anyio.create_task_group() as group:
             for period, do in soak.loads():
                 group.start_soon(again_and_again, period, do)
@@ -223,7 +252,8 @@ async def test_soak(tmp_path: Path, postgres_url: str) -> None:
                 seen[number * EVERY] = await soak.figures(number * EVERY)
             group.cancel_scope.cancel()
         await anyio.sleep(EVERY)
-        await soak.figures(MINUTES * 60 + EVERY)
+        rest = await soak.figures(MINUTES * 60 + EVERY)
         start = seen.get(300.0) or next(iter(seen.values()))
         end = list(seen.values())[-1]
-        print(f"\nsoak: {start:.1f} MB at minute 5 (or the first), {end:.1f} MB at the end: {end / start - 1:+.1%}")  # noqa: T201  the report
+        growth = f"memory {end.memory / start.memory - 1:+.1%}, tasks {end.tasks - start.tasks:+d}"
+        print(f"\nsoak: at minute 5 (or the first) {start}; at the end {end} ({growth}); without load {rest}")  # noqa: T201  the report

@@ -7,7 +7,7 @@
     installation  settings, key, files and their modes, disk, file system
     machine       clock, open files, ports, control socket
     auditing      the vault's audit log: its end, its verification key, every row (`--deep`)
-    stores        integrity of both databases, every journal folded again (`--deep`), workflow files
+    stores        integrity of both databases, every journal folded again, runs counted again (`--deep`), workflow files
 
 A check is one async function over a `Patient`; it reads, changes nothing, and works with a daemon running and without.
 The command line and the dashboard's Health page show what they find.
@@ -37,7 +37,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     stores.runs,
     stores.workflows,
 )
-DEEP: Final[tuple[Check, ...]] = (auditing.audit_rows, stores.journals)
+DEEP: Final[tuple[Check, ...]] = (auditing.audit_rows, stores.journals, stores.counts)
 
 
 async def examine(patient: Patient, *, deep: bool = False) -> AsyncIterator[Finding]:

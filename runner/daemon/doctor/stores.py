@@ -3,8 +3,10 @@ Checks of what is on disk: both databases, the workflow files, and (`--deep`) ev
 
     Patient ──► vault · runs · workflows ──► Finding …
             ──► journals: each run folded again ──► differs from `runs`, from `parked`, lacks a value ──► Finding …
+            ──► counts: the runs of each state counted again ──► differ from `counts` ──► Finding …
 
-The journal is the truth; `runs` and `parked` are caches of it (engine, Events). Nothing is written.
+The journal is the truth; `runs` and `parked` are caches of it (engine, Events), `counts` is one of `runs`. Nothing is
+written.
 """
 
 import sqlite3
@@ -27,6 +29,10 @@ from runner.store.examine import Examination, Examined, open_examination
 from runner.store.files import sizes
 
 _RESTORE: Final = "stop the daemon and restore a backup: runner restore FILE"
+_RECOUNT: Final = (
+    "insert or ignore into counts select distinct state, 0 from runs; "
+    "update counts set runs = (select count(*) from runs where runs.state = counts.state)"
+)
 _SHOWN: Final = 20
 """Runs that are named one by one."""
 
@@ -72,6 +78,28 @@ async def journals(patient: Patient) -> AsyncIterator[Finding]:
         yield Finding("journals", "error", f"and {len(found) - _SHOWN} more", _RESTORE)
     if not found:
         yield Finding("journals", "ok", f"{count} runs are what their journals say")
+
+
+async def counts(patient: Patient) -> AsyncIterator[Finding]:
+    """How many runs of each state the store says that it has, against those that it has."""
+    path = patient.loaded.settings.sqlite.runs_path
+    try:
+        found = await anyio.to_thread.run_sync(_miscounted, path)
+    except sqlite3.Error as error:
+        yield Finding("counts", "error", f"{path}: {error}", _RESTORE)
+        return
+    for state, said, number in found:
+        cure = f'stop the daemon and count anew: sqlite3 {path} "{_RECOUNT}"'
+        yield Finding("counts", "error", f"{said} runs are counted as {state}, and there are {number}", cure)
+    if not found:
+        yield Finding("counts", "ok", "as many runs of each state as are counted")
+
+
+def _miscounted(path: Path) -> list[tuple[str, int, int]]:
+    if not path.exists():
+        return []
+    with open_examination(path) as connection:
+        return Examination(connection).miscounted()
 
 
 def _examined(settings: Settings) -> tuple[list[str], int]:

@@ -7,6 +7,7 @@ A registry is made for each scrape and thrown away: nothing is global, and betwe
 follow Prometheus' own rules: base units, `_total` for what only grows.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -118,6 +119,7 @@ async def _store(store: SqliteStore) -> list[Metric]:
 
 def _loop(loop: LoopWatch) -> Iterator[Metric]:
     labels = ("workflow", "action")
+    yield _gauge("runner_tasks", "Tasks of the event loop that have not ended.", (), {(): len(asyncio.all_tasks())})
     yield _histogram("runner_loop_lag_seconds", "How late the event loop comes to what is due.", "", {"": loop.lag})
     yield _counter("runner_loop_stalls", "Times that an action held the loop.", labels, loop.stalls)
     yield _counter("runner_loop_stalled_seconds", "How long it did.", labels, loop.stalled)

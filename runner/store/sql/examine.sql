@@ -15,3 +15,11 @@ select distinct number from blobs where run = ?;
 -- name: newest
 -- When the store was written to last.
 select max(at) from (select at from journal order by rowid desc limit 100);
+
+-- name: counts
+-- States of which `counts` says another number than there are runs: the state, what it says, how many there are.
+select state, sum(said), sum(runs) from (
+    select state, runs as said, 0 as runs from counts
+    union all
+    select state, 0, count(*) from runs group by state
+) group by state having sum(said) <> sum(runs) order by state;

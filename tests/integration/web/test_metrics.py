@@ -1,7 +1,9 @@
 """`/metrics` of a real daemon: who may read it, what is in it, and what never is."""
 
+import anyio
 import httpx
 import pytest
+from anyio.abc import TaskStatus
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from runner.accounts.credentials import SCOPES
@@ -79,6 +81,26 @@ async def test_it_counts_what_happened(portal: Portal, monkeypatch: pytest.Monke
     assert value("runner_loop_lag_seconds_count") >= 0
     assert done.json()["run"] not in text
     assert "127.0.0.1" not in text
+
+
+async def test_it_counts_the_tasks_of_the_loop(portal: Portal) -> None:
+    """Three more that wait are three more; the daemon is in this process, so that they can be counted here."""
+    async with portal.program("read") as program:
+        before = (await _read(program))[1]["runner_tasks", ()]
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                await tasks.start(_waits)
+            during = (await _read(program))[1]["runner_tasks", ()]
+            tasks.cancel_scope.cancel()
+        after = (await _read(program))[1]["runner_tasks", ()]
+
+    assert before > 3
+    assert (during - before, after - before) == (3, 0)
+
+
+async def _waits(*, task_status: TaskStatus[None]) -> None:
+    task_status.started()
+    await anyio.sleep_forever()
 
 
 async def test_it_says_which_secrets_want_something(portal: Portal) -> None:
