@@ -7,13 +7,14 @@ The picture of a workflow as SVG: links, titles and classes; no style and no scr
 shapes say; a state is a word and a shape of the sprite besides its colour.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from typing import Final
 
 from markupsafe import Markup
 
 from runner.web.dashboard.graph import HEAD, LINE, PAD, Band, Node, Sheet
-from runner.web.dashboard.graph_rows import GAP_Y, Line
+from runner.web.dashboard.graph_rows import GAP_Y, Line, Point
 
 _EDGE: Final = 10.0
 _PHASES: Final = {"main": "", "on_failure": "on failure", "finally": "finally"}
@@ -65,24 +66,43 @@ def _band(band: Band, width: float, pen: _Pen) -> Markup:
         head = Markup('<path class="apart" d="M0 {0:g}H{1:g}"/><text class="phase" x="0" y="{2:g}">{3}</text>').format(
             band.y - HEAD, width, band.y - HEAD / 2, words
         )
-    lines = dict.fromkeys(stroke for line in band.lines for stroke in _strokes(line))
-    path = Markup('<path class="needs" d="{}"/>').format("".join(lines)) if lines else Markup()
-    tips = "".join(dict.fromkeys("M{:g} {:g}l-4 -7h8z".format(*line.points[-1]) for line in band.lines))
-    heads = Markup('<path class="tips" d="{}"/>').format(tips) if tips else Markup()
+    path, heads = Markup(), Markup()
+    if band.lines:
+        path = Markup('<path class="needs" d="{}"/>').format(_trace(_stretches(band.lines), _stroke))
+        ends = ((line.points[-1], line.points[-1]) for line in band.lines)
+        heads = Markup('<path class="tips" d="{}"/>').format(_trace(dict.fromkeys(ends), _tip))
     nodes = Markup().join(_node(node, pen) for node in band.nodes)
     return Markup('{}<g transform="translate({:g} {:g})">{}{}{}</g>').format(head, band.x, band.y, path, heads, nodes)
 
 
-def _strokes(line: Line) -> list[str]:
-    """One for each stretch from row to row, so that those which several lines share are drawn once."""
-    strokes = []
-    for (x, y), (to_x, to_y) in zip(line.points, line.points[1:], strict=False):
-        if x == to_x:
-            strokes.append(f"M{x:g} {y:g}V{to_y:g}" if y != to_y else "")
-        else:
-            bend = GAP_Y / 2
-            strokes.append(f"M{x:g} {y:g}C{x:g} {y + bend:g} {to_x:g} {to_y - bend:g} {to_x:g} {to_y:g}")
-    return strokes
+def _stretches(lines: Iterable[Line]) -> Iterable[tuple[Point, Point]]:
+    """From row to row, so that those which several lines share are drawn once."""
+    return dict.fromkeys(each for line in lines for each in pairwise(line.points) if each[0] != each[1])
+
+
+def _trace(stretches: Iterable[tuple[Point, Point]], draw_one: Callable[[float, float], str]) -> str:
+    """
+    One path of all of them, each point told from the one before: rows that look alike are written alike, which halves
+    what a large picture weighs. Told from points that are rounded, so that no error adds up.
+    """
+    path, at = "M0 0", (0.0, 0.0)
+    for stretch in stretches:
+        start, end = ((round(x, 1), round(y, 1)) for x, y in stretch)
+        if start != at:
+            path += f"m{start[0] - at[0]:.7g} {start[1] - at[1]:.7g}"
+        path += draw_one(end[0] - start[0], end[1] - start[1])
+        at = end
+    return path
+
+
+def _stroke(x: float, y: float) -> str:
+    """A way down; it bends where it does not go straight."""
+    bend = GAP_Y / 2
+    return f"c0 {bend:g} {x:.7g} {y - bend:.7g} {x:.7g} {y:.7g}" if x else f"v{y:.7g}"
+
+
+def _tip(_x: float, _y: float) -> str:
+    return "l-4 -7h8z"
 
 
 def _node(node: Node, pen: _Pen) -> Markup:

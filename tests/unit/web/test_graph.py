@@ -1,6 +1,7 @@
 """The picture of a workflow: what lies where, what is drawn, and that no workflow makes it unreadable."""
 
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 from xml.etree import ElementTree as ET
 
@@ -160,6 +161,37 @@ def test_what_is_shared_is_drawn_once() -> None:
     markup = draw(lay_out(body_of(**needs)), "fan", href=str)
 
     assert len(markup) < 400 * len(needs)
+
+
+def test_lines_are_told_from_point_to_point_and_end_where_they_were_laid_out() -> None:
+    """However long the picture: no rounding adds up, and each row is written as the one before it."""
+    needs: dict[str, tuple[str, ...]] = {"a000": ()}
+    for number in range(1, 400):
+        needs[f"a{number:03}"] = (f"a{number // 3:03}", f"a{max(0, number - 7):03}")
+    sheet = lay_out(body_of(**needs))
+    found = draw(sheet, "net", href=str)
+    stretches = {each for line in sheet.bands[0].lines for each in pairwise(line.points) if each[0] != each[1]}
+    laid_out = {tuple(tuple(round(side, 1) for side in point) for point in stretch) for stretch in stretches}
+
+    assert {(start, end) for start, end, _ in walked(found, "needs")} == laid_out
+    assert {start for start, _, _ in walked(found, "tips")} == {
+        tuple(round(side, 1) for side in line.points[-1]) for line in sheet.bands[0].lines
+    }
+
+
+def walked(markup: str, of: str) -> Iterator[tuple[tuple[float, float], tuple[float, float], str]]:
+    """Where each stroke of a path begins and ends, and its letter."""
+    path = re.search(rf'<path class="{of}" d="M0 0([^"]+)"', markup)
+    assert path is not None
+    x, y = 0.0, 0.0
+    for letter, numbers in re.findall(r"([mvcl])([-\d. ]+)", path[1]):
+        sides = [float(each) for each in numbers.split()]
+        to = (x, y + sides[0]) if letter == "v" else (x + sides[-2], y + sides[-1])
+        start, end = ((round(each[0], 1), round(each[1], 1)) for each in ((x, y), to))
+        if letter != "m":
+            yield start, end, letter
+        if letter != "l":  # a tip is closed: it ends where it began
+            x, y = to
 
 
 @pytest.mark.parametrize(
