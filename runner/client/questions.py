@@ -66,7 +66,10 @@ class Questions:
 
     def _started(self, request: Mapping[str, Any]) -> Iterator[bytes]:
         if request.get("source") is not None:
-            raise UsageError("a file runs beside its daemon alone: with --url expected the NAME of a workflow there")
+            raise UsageError(
+                f"{request['file']}: a file runs beside its daemon alone: put it into the workflows folder of the "
+                "daemon at --url, then run it by its NAME, or leave --url (RUNNERD_URL) out to run it here"
+            )
         name = request["name"]
         declared = self._api.document("GET", f"/workflows/{_part(name)}").get("inputs") or {}
         fields = {

@@ -188,7 +188,11 @@ def test_what_is_refused_says_why(there: Elsewhere) -> None:
     assert "this token lacks the scope 'run'" in there.run("run", "fails", token=reader)[2]
     assert "RUNNERD_TOKEN" in there.run("runs", "list", token="")[2]
     assert "wrong, expired or revoked" in there.run("runs", "list", token="nonsense")[2]
-    assert "NAME of a workflow" in there.run("run", there.beside.folder / "workflows" / "greet.yaml", token=reader)[2]
+    file = there.beside.folder / "workflows" / "greet.yaml"
+    status, _, said = there.run("run", file, token=reader)
+    assert (status, said.count("\n")) == (2, 1)
+    assert f"{file}: a file runs beside its daemon alone: put it into the workflows folder" in said
+    assert "run it by its NAME, or leave --url (RUNNERD_URL) out" in said
     assert there.run("runs", "show", "nosuchrun", token=reader)[0] == 1
     status, _, said = there.run("secrets", "audit", "--new-key", token=reader)
     assert (status, "beside the vault alone" in said) == (2, True)

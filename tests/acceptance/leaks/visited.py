@@ -9,7 +9,7 @@ What others add is enumerated from where they add it.
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from html import unescape
@@ -39,6 +39,9 @@ STREAM_SECONDS: Final = 1.0
 
 ENDING: Final = frozenset({"/logout", "/static/{name}"})
 """Not asked: the one ends the session, the other is files of the package."""
+
+Send = Callable[[str], tuple[str, dict[str, Any]]]
+"""A canary, in a request: its path below the prefix, and what else it holds."""
 
 _LINK: Final = re.compile(r'(?:href|src|action)="(/[^"#]*)')
 _PART: Final = re.compile(r"{(\w+)[^}]*}")
@@ -151,28 +154,63 @@ async def see_endpoints(visit: Visit, parts: Mapping[str, Iterable[str]]) -> Non
         await visit.ask(path)
 
 
-async def send_wrong(visit: Visit, canary: str) -> None:
-    """The canary wherever an endpoint may be sent something, one place at a time."""
-    header = quote(canary, safe=" /+=&?:;,@!$*()[]{}<>-_.~^|`'#")
+async def send_wrong(visit: Visit, canaries: Sequence[str]) -> None:
+    """
+    Each canary in each kind of place where an endpoint may be sent something, one place at a time.
+
+    Every place of a kind is sent one, every canary goes to one place of the kind: what answers is common to them.
+    """
+    places: dict[str, list[tuple[Endpoint, Send]]] = {}
     for endpoint in ENDPOINTS:
-        ask = partial(visit.ask, method=endpoint.method, place=f"{endpoint.path}, wrong")
-        path = next(filled(PREFIX + endpoint.path, {}))
-        await ask(everywhere(PREFIX + endpoint.path, canary), **_nothing(endpoint))
-        for name in _fields(endpoint.query):
-            await ask(path, params={name: canary}, **_nothing(endpoint))
-        await ask(path, params={canary: canary}, **_nothing(endpoint))
-        for each in ("If-Match", "Idempotency-Key", "Prefer", "Last-Event-ID", "Accept", "Content-Type"):
-            await ask(path, **{**_nothing(endpoint), "headers": {each: header}})
-        if endpoint.body is not None:
-            for body in _bodies(endpoint, canary):
-                await ask(path, content=body, headers={"content-type": endpoint.media})
+        for kind, send in _places(endpoint):
+            places.setdefault(kind, []).append((endpoint, send))
+    for of_kind in places.values():
+        for number in range(max(len(of_kind), len(canaries))):
+            endpoint, send = of_kind[number % len(of_kind)]
+            path, more = send(canaries[number % len(canaries)])
+            more = {**_nothing(endpoint), **more}
+            await visit.ask(PREFIX + path, method=endpoint.method, place=f"{endpoint.path}, wrong", **more)
 
 
-async def send_forms(visit: Visit, canary: str) -> None:
-    """The canary in every part of the paths of the pages, in their queries and in every field of their forms."""
-    for route in page_routes():
-        if route.path in ENDING:
-            continue
+def _places(endpoint: Endpoint) -> Iterator[tuple[str, Send]]:
+    """Where something may be sent to it: what kind of place that is, and the request with a canary there."""
+    path = next(filled(endpoint.path, {}))
+    yield "path", lambda canary: (everywhere(endpoint.path, canary), {})
+    yield "below", lambda canary: (f"{path}/{quote(canary, safe='')}", {})
+    for name in _fields(endpoint.query):
+        yield "query", partial(_in_query, path, name)
+    yield "name of a query", lambda canary: (path, {"params": {canary: canary}})
+    for name in ("If-Match", "Idempotency-Key", "Prefer", "Last-Event-ID", "Accept", "Content-Type"):
+        yield name, partial(_in_header, path, name)
+    if endpoint.body is not None:
+        for kind, body in _bodies(endpoint):
+            yield kind, partial(_in_body, path, endpoint.media, body)
+
+
+def _in_query(path: str, name: str, canary: str) -> tuple[str, dict[str, Any]]:
+    return path, {"params": {name: canary}}
+
+
+def _in_header(path: str, name: str, canary: str) -> tuple[str, dict[str, Any]]:
+    return path, {"headers": {name: as_header(canary)}}
+
+
+def _in_body(path: str, media: str, body: Callable[[str], bytes], canary: str) -> tuple[str, dict[str, Any]]:
+    return path, {"content": body(canary), "headers": {"content-type": media}}
+
+
+def as_header(canary: str) -> str:
+    """As a header can hold it."""
+    return quote(canary, safe=" /+=&?:;,@!$*()[]{}<>-_.~^|`'#")
+
+
+async def send_forms(visit: Visit, canaries: Sequence[str]) -> None:
+    """Canaries in every part of the paths of the pages, in their queries and in every field of their forms, by turns."""
+    page = await visit.ask("/settings/secrets/add-secret", place="wrong")
+    token = re.search(r'name="csrf" value="([0-9a-f]{64})"', page)
+    routes = [route for route in page_routes() if route.path not in ENDING]
+    for number in range(max(len(routes), len(canaries))):
+        route, canary = routes[number % len(routes)], canaries[number % len(canaries)]
         place = f"{route.path}, wrong"
         path = everywhere(route.path, canary)
         if "GET" in (route.methods or {"GET"}):
@@ -181,8 +219,6 @@ async def send_forms(visit: Visit, canary: str) -> None:
         else:
             fields = set()
         if "POST" in (route.methods or ()):
-            page = await visit.ask("/settings/secrets/add-secret", place=place)
-            token = re.search(r'name="csrf" value="([0-9a-f]{64})"', page)
             form = dict.fromkeys((fields | {"name", "value", "version"}) - {"password", "again", "token"}, canary)
             await visit.ask(path, "POST", place=place, data={**form, "csrf": token[1] if token else ""})
 
@@ -198,18 +234,22 @@ def _fields(model: Any) -> tuple[str, ...]:
     return () if model is None else tuple(field.encode_name for field in msgspec.structs.fields(model))
 
 
-def _bodies(endpoint: Endpoint, canary: str) -> Iterator[bytes]:
+def _bodies(endpoint: Endpoint) -> Iterator[tuple[str, Callable[[str], bytes]]]:
     """As text that is no JSON, as each field's value, as one of another kind, as a key."""
-    yield canary.encode()
-    yield msgspec.json.encode(canary)
-    yield msgspec.json.encode({canary: canary})
-    wrong: tuple[Callable[[str], object], ...] = (
-        str,
-        lambda text: [text],
-        lambda text: {text: text},
-        lambda text: [[text]],
-    )
+    yield "body", str.encode
+    yield "JSON", msgspec.json.encode
+    yield "key", lambda canary: msgspec.json.encode({canary: canary})
+    wrong: dict[str, Callable[[str], object]] = {
+        "field": str,
+        "list in a field": lambda text: [text],
+        "object in a field": lambda text: {text: text},
+        "lists in a field": lambda text: [[text]],
+    }
     if isinstance(endpoint.body, type) and issubclass(endpoint.body, msgspec.Struct):
         for name in _fields(endpoint.body):
-            for make in wrong:
-                yield msgspec.json.encode({name: make(canary)})
+            for kind, make in wrong.items():
+                yield kind, partial(_in_field, name, make)
+
+
+def _in_field(name: str, make: Callable[[str], object], canary: str) -> bytes:
+    return msgspec.json.encode({name: make(canary)})
