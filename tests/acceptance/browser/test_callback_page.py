@@ -2,10 +2,8 @@
 
 import re
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from html.parser import HTMLParser
 from typing import Any
 
 import httpx
@@ -16,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.acceptance.browser.conftest import DESKTOP, PHONE, Scheme, wait_until, watch
 from tests.acceptance.browser.test_every_page import WCAG
 from tests.acceptance.conftest import Daemon, Installation
+from tests.markup import wrong
 
 ASKS = """
 description: Refunds want somebody's approval.
@@ -147,37 +146,8 @@ def test_an_answer_from_the_question_to_thank_you(page: Page, mail: Mail, reques
     assert {name: each for name, each in wrong.items() if each} == {}
 
 
-class Markup(HTMLParser):
-    """What is opened and not closed, said twice, or pointed at and not there."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.wrong: list[str] = []
-        self._open: list[str] = []
-        self._ids: list[str] = []
-        self._meant: set[str] = set()
-        self.feed(text)
-        self.wrong += [f"<{each}> stays open" for each in self._open]
-        self.wrong += [f"id {each} twice" for each, count in Counter(self._ids).items() if count > 1]
-        self.wrong += [f"no id {each}" for each in sorted(self._meant - set(self._ids))]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in {"meta", "input", "br"}:
-            self._open.append(tag)
-        self.wrong += [
-            f"<{tag} {name}> twice" for name, count in Counter(name for name, _ in attrs).items() if count > 1
-        ]
-        self._ids += [value or "" for name, value in attrs if name == "id"]
-        meant = (value or "" for name, value in attrs if name in {"for", "aria-describedby", "aria-labelledby"})
-        self._meant.update(each for value in meant for each in value.split())
-
-    def handle_endtag(self, tag: str) -> None:
-        if not self._open or self._open.pop() != tag:
-            self.wrong.append(f"</{tag}> closes nothing")
-
-
 def test_its_markup_is_whole(mail: Mail) -> None:
-    """Every element is closed in its order, every id stands once, whatever points at one finds it: each page there is."""
+    """A parser of the standard's finds no error, every id stands once, whatever points at one finds it: each page there is."""
     address = mail.address()
     html = {"accept": "text/html"}
     pages = [
@@ -190,4 +160,4 @@ def test_its_markup_is_whole(mail: Mail) -> None:
 
     assert [page.status_code for page in pages] == [200, 422, 200, 410, 404]
     assert all(page.text.startswith('<!doctype html>\n<html lang="en">') for page in pages)
-    assert [Markup(page.text).wrong for page in pages] == [[]] * 5
+    assert [wrong(page.text) for page in pages] == [[]] * 5
