@@ -3,8 +3,8 @@ Rest until a time or until somebody says that there is something to do.
 
     while True: nudge.clear(); look; await nudge.rest(seconds)
 
-Whatever happens between `clear` and `rest` is not lost: the rest is then over at once. The watches of the engine and of
-triggers rest with it.
+Whatever happens between `clear` and `rest` is not lost: the rest is then over at once. The watches of the engine, of
+triggers and of the workflows folder rest with it.
 """
 
 import anyio

@@ -26,6 +26,7 @@ from runner.definitions.folder import changed_at, read, scan
 from runner.definitions.specs import Specs
 from runner.definitions.stillness import STILL, Signature, Stillness
 from runner.errors import Problem
+from runner.nudge import Nudge
 
 COMPARE: Final = 5.0
 """Seconds between comparisons where no notice came."""
@@ -60,18 +61,18 @@ class Watcher:
         self._files: dict[str, bytes | Problem] = {}
         self._unreadable: str | None = None
         self._first = True
-        self._notice = anyio.Event()
+        self._nudge = Nudge(clock)
 
     async def run(self, catalogs: ObjectSendStream[Catalog]) -> None:
         """Look, hand on what is new, wait for a notice or for the time; forever."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._notices)
             while True:
-                self._notice = anyio.Event()
+                self._nudge.clear()
                 catalog, wait = await self.look()
                 if catalog is not None:
                     await catalogs.send(catalog)
-                await self._wait(COMPARE if wait is None else wait)
+                await self._nudge.rest(COMPARE if wait is None else wait)
 
     async def look(self) -> tuple[Catalog | None, float | None]:
         """One comparison: the catalog if it is new, and the seconds after which to look again for files that move."""
@@ -136,17 +137,7 @@ class Watcher:
                 async for _ in watchfiles.awatch(
                     self._folder, watch_filter=None, debounce=50, step=20, recursive=False, stop_event=stop
                 ):
-                    self._notice.set()
-
-    async def _wait(self, seconds: float) -> None:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._alarm, seconds, tasks.cancel_scope)
-            await self._notice.wait()
-            tasks.cancel_scope.cancel()
-
-    async def _alarm(self, seconds: float, scope: anyio.CancelScope) -> None:
-        await self._clock.sleep(seconds)
-        scope.cancel()
+                    self._nudge.set()
 
 
 async def _at_the_end(stop: anyio.Event) -> None:
