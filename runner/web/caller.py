@@ -48,6 +48,12 @@ def caller_of(request: Request) -> Caller | None:
     return found
 
 
+def asked_by(request: Request) -> str:
+    """Who asks, as history and audit show it; empty on the few paths that everybody may use."""
+    caller = caller_of(request)
+    return caller.by if caller else ""
+
+
 def admin_of(request: Request) -> Caller:
     """Who asks for what is an administrator's. Raises HTTPException 403, where it is somebody else."""
     caller = caller_of(request)

@@ -21,7 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from runner.accounts.credentials import Scope
-from runner.web.caller import Caller, caller_of
+from runner.web.caller import asked_by, caller_of
 from runner.web.problems import problem
 from runner.web.services import Services
 
@@ -50,7 +50,6 @@ class Asked(msgspec.Struct, frozen=True):
     """A request that was read: `query` and `body` by the endpoint's models, None where it has none."""
 
     request: Request
-    caller: Caller | None
     query: Any = None
     body: Any = None
 
@@ -66,7 +65,7 @@ class Asked(msgspec.Struct, frozen=True):
     @property
     def by(self) -> str:
         """Who asks, as history and audit show it."""
-        return self.caller.by if self.caller else ""
+        return asked_by(self.request)
 
 
 Handler = Callable[[Services, Asked], Awaitable[Response]]
@@ -104,7 +103,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             body = None if self.body is None else await self._body(request)
         except msgspec.ValidationError as error:
             return problem(422, "the request is not as described", errors=[_told(error)])
-        return await self.handler(services, Asked(request, caller, query, body))
+        return await self.handler(services, Asked(request, query, body))
 
     async def _body(self, request: Request) -> Any:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

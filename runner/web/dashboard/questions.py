@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from runner.errors import ActionError, RefusedError
 from runner.records import Due
-from runner.web.caller import caller_of, parse_form
+from runner.web.caller import asked_by, caller_of, parse_form
 from runner.web.dashboard.frame import Frame, to
 from runner.web.door import is_page
 from runner.web.inbox import answer_form, inbox
@@ -58,11 +58,11 @@ class Questions:
 
     async def answered(self, request: Request) -> Response:
         """An answer; one that does not fit comes back with what was typed, secret fields left out."""
-        form, caller = parse_form(await request.body()), caller_of(request)
+        form = parse_form(await request.body())
         run, action = form.get("run", ""), form.get("action", "")
         sent = {name.removeprefix(_FIELD): text for name, text in form.items() if name.startswith(_FIELD)}
         try:
-            await answer_form(self._services.answers, run, action, sent, caller.by if caller else "")
+            await answer_form(self._services.answers, run, action, sent, asked_by(request))
         except (RefusedError, ActionError) as error:
             return await self._page(request, error, (run, action), sent)
         return to(f"{PATH}?done=1")

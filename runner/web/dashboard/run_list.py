@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from runner.errors import RunnerError
 from runner.records import Queued, RunRow
-from runner.web.caller import caller_of, parse_form
+from runner.web.caller import asked_by, parse_form
 from runner.web.dashboard.frame import Frame, to
 from runner.web.documents import run_document
 from runner.web.run_search import MOST_LOOKED_AT, STATES, TRIGGERS, Filters, read_filters, search
@@ -78,8 +78,7 @@ class RunList:
     async def done(self, request: Request) -> Response:
         """Cancel or rerun what is ticked; what is refused is counted, and the first reason told."""
         form = parse_form(await request.body())
-        caller, running = caller_of(request), self._services.running
-        by = caller.by if caller else ""
+        by, running = asked_by(request), self._services.running
         does: Mapping[str, Callable[[str], Coroutine[Any, Any, object]]] = {
             "cancel": lambda run: running.cancel(run, by),
             "rerun": lambda run: running.rerun(run, "", by),

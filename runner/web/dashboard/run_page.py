@@ -27,7 +27,7 @@ from runner.errors import RunnerError
 from runner.events import AnyEvent, Failure
 from runner.records import RunFilter, RunRow
 from runner.web.api.runs import shown_events
-from runner.web.caller import caller_of, parse_form
+from runner.web.caller import asked_by, parse_form
 from runner.web.dashboard import run_view
 from runner.web.dashboard.curl import as_curl
 from runner.web.dashboard.frame import Frame, to
@@ -205,13 +205,13 @@ class RunPages:
 
     async def cancel(self, request: Request) -> Response:
         """End it."""
-        done = await self._services.running.cancel(request.path_params["run"], _by(request))
+        done = await self._services.running.cancel(request.path_params["run"], asked_by(request))
         return to(f"{PATH}/{done['run']}")
 
     async def rerun(self, request: Request) -> Response:
         """Let it go on, from the action `from` where the form names one."""
         form = parse_form(await request.body())
-        done = await self._services.running.rerun(request.path_params["run"], form.get("from", ""), _by(request))
+        done = await self._services.running.rerun(request.path_params["run"], form.get("from", ""), asked_by(request))
         return to(f"{PATH}/{done['run']}")
 
     async def _folded(self, request: Request) -> tuple[RunRow, Fold]:
@@ -274,8 +274,3 @@ def _number(request: Request, name: str, default: int) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER):
         raise HTTPException(404)
     return int(text)
-
-
-def _by(request: Request) -> str:
-    caller = caller_of(request)
-    return caller.by if caller else ""

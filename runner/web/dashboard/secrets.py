@@ -20,7 +20,7 @@ from runner.errors import SecretError
 from runner.secrets.documents import secret_document, version_document
 from runner.secrets.vault import Vault
 from runner.web.api.secrets import users_of
-from runner.web.caller import caller_of, parse_form
+from runner.web.caller import asked_by, parse_form
 from runner.web.dashboard.frame import Frame, to
 from runner.web.dashboard.secret_form import EMPTY, policy_of, shown_policy, value_of, without_value
 from runner.web.services import Services
@@ -83,7 +83,7 @@ class SecretPages:
             await vault.set(
                 name,
                 value_of(form),
-                by=_by(request),
+                by=asked_by(request),
                 short_ok="short_ok" in form,
                 policy=policy_of(form, name),
                 if_match=0,
@@ -104,10 +104,10 @@ class SecretPages:
             change, value = policy_of(form, name, before), value_of(form)
             if value:
                 await vault.set(
-                    name, value, by=_by(request), short_ok="short_ok" in form, policy=change, if_match=expected
+                    name, value, by=asked_by(request), short_ok="short_ok" in form, policy=change, if_match=expected
                 )
             else:
-                await vault.change_policy(name, change, by=_by(request), if_match=expected)
+                await vault.change_policy(name, change, by=asked_by(request), if_match=expected)
         except SecretError as error:
             return await self._detail(request, error=str(error), form=without_value(form))
         return to(f"{LIST}?done=changed&name={name}")
@@ -119,7 +119,7 @@ class SecretPages:
         if not version.isdecimal() or len(version) > 9:  # noqa: PLR2004  no secret has so many
             raise HTTPException(422, "version: expected a number")
         try:
-            await vault.rollback(name, int(version), by=_by(request))
+            await vault.rollback(name, int(version), by=asked_by(request))
         except SecretError as error:
             return await self._detail(request, error=str(error))
         return to(f"{LIST}?done=back&name={name}")
@@ -131,7 +131,7 @@ class SecretPages:
         if users and "force" not in form:
             error = f"{name} is used by {', '.join(users[:20])}: tick the box to delete it all the same."
             return await self._detail(request, error=error)
-        is_erased = await vault.delete(name, by=_by(request))
+        is_erased = await vault.delete(name, by=asked_by(request))
         return to(f"{LIST}?done={'deleted' if is_erased else 'left'}&name={name}")
 
     async def _detail(self, request: Request, *, error: str = "", form: Mapping[str, str] | None = None) -> Response:
@@ -167,8 +167,3 @@ def _users(uses: list[dict[str, Any]]) -> list[str]:
     return list(
         dict.fromkeys(f"{use['workflow']}:{use['action']}" if use["action"] else use["workflow"] for use in uses)
     )
-
-
-def _by(request: Request) -> str:
-    caller = caller_of(request)
-    return caller.by if caller else ""

@@ -25,7 +25,7 @@ from runner.definitions.model import Input, Workflow
 from runner.errors import RefusedError, RunnerError, StoreError
 from runner.overviews import Strip
 from runner.secrets.content import SecretInfo
-from runner.web.caller import caller_of, parse_form
+from runner.web.caller import asked_by, parse_form
 from runner.web.dashboard.changes import difference, readable, what_changed
 from runner.web.dashboard.frame import Frame, to
 from runner.web.dashboard.prepared import Prepared
@@ -91,9 +91,9 @@ class WorkflowPage:
 
     async def pause(self, request: Request) -> Response:
         """Let its triggers fire no more."""
-        name, caller = request.path_params["name"], caller_of(request)
+        name = request.path_params["name"]
         self._services.require(name)
-        await self._services.pauses.pause(name, caller.by if caller else "")
+        await self._services.pauses.pause(name, asked_by(request))
         return to(f"/workflows/{name}")
 
     async def resume(self, request: Request) -> Response:
