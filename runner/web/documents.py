@@ -49,6 +49,18 @@ def run_document(row: RunRow) -> dict[str, Any]:
     }
 
 
+def shown_state(row: RunRow) -> str:
+    """A run's state as lists of them show it: `waiting`, where it runs but only waits."""
+    return "waiting" if row.waiting and row.state == "running" else row.state
+
+
+def lasted(row: RunRow, now: float) -> float | None:
+    """The seconds that it has taken so far, or took; None before it has begun."""
+    if row.state == "queued":
+        return None
+    return max(0.0, (now if row.ended_at is None else row.ended_at) - (row.started_at or row.accepted_at))
+
+
 async def ended_document(row: RunRow, ended: Ended | None, blobs: Blobs) -> dict[str, Any]:
     """The same with the whole output and error, once the run has ended. Raises StoreError."""
     document = run_document(row)

@@ -20,7 +20,7 @@ from runner.errors import RunnerError
 from runner.records import Queued, RunRow
 from runner.web.caller import asked_by, parse_form
 from runner.web.dashboard.frame import Frame, to
-from runner.web.documents import run_document
+from runner.web.documents import lasted, run_document, shown_state
 from runner.web.run_search import MOST_LOOKED_AT, STATES, TRIGGERS, Filters, read_filters, search
 from runner.web.services import Services
 
@@ -121,14 +121,12 @@ def why_waits(queued: Queued | None) -> str:
 
 
 def _row(row: RunRow, queued: Queued | None, now: float) -> dict[str, Any]:
-    document = run_document(row)
     at = row.failed_action or row.stopped_by
-    end = row.ended_at if row.ended_at is not None else now
-    return document | {
-        "shown_state": "waiting" if row.waiting and row.state == "running" else row.state,
+    return run_document(row) | {
+        "shown_state": shown_state(row),
         "at": at if row.ended_at is not None else None,
         "why": why_waits(queued),
-        "lasted": None if row.state == "queued" else max(0.0, end - (row.started_at or row.accepted_at)),
+        "lasted": lasted(row, now),
     }
 
 

@@ -35,7 +35,7 @@ from runner.web.dashboard.graph import lay_out
 from runner.web.dashboard.graph_svg import draw
 from runner.web.dashboard.run_list import PATH, why_waits
 from runner.web.dashboard.shown_values import Shown, shown, shown_json
-from runner.web.documents import failure_document, run_document, stored_json
+from runner.web.documents import failure_document, lasted, run_document, shown_state, stored_json
 from runner.web.folds import Fold, Folds
 from runner.web.services import Services
 from runner.web.timeline import Attempt, Line
@@ -224,13 +224,11 @@ class RunPages:
 
     def _head(self, row: RunRow, fold: Fold, now: float) -> dict[str, Any]:
         """What each page of a run begins with."""
-        document = run_document(row)
-        end = row.ended_at if row.ended_at is not None else now
         return {
             "title": f"{row.workflow} {row.id[10:18]}",
-            "run": document,
-            "shown_state": "waiting" if row.waiting and row.state == "running" else row.state,
-            "lasted": None if row.state == "queued" else max(0.0, end - (row.started_at or row.accepted_at)),
+            "run": run_document(row),
+            "shown_state": shown_state(row),
+            "lasted": lasted(row, now),
             "is_live": row.ended_at is None,
             "ended_error": failure_document(fold.timeline.ended.error) if fold.timeline.ended else None,
             "recoveries": fold.timeline.recoveries,
