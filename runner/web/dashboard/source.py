@@ -6,7 +6,7 @@ A workflow's source as a page shows it: highlighted, each problem below its line
 Pure, and slow for a large file: `runner.web.dashboard.prepared` calls it in a thread and keeps what it gives.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -14,9 +14,9 @@ from markupsafe import Markup, escape
 from pygments.lexers.data import YamlLexer
 from pygments.token import Comment, Name, String
 
+from runner.definitions.check import every_action
 from runner.definitions.findings import Findings
-from runner.definitions.model import Action, Body
-from runner.definitions.paths import Path
+from runner.definitions.model import Body
 from runner.definitions.source import read_text
 from runner.definitions.yaml import read_yaml
 from runner.errors import DefinitionError
@@ -56,21 +56,9 @@ def action_lines(body: Body, source: str, file: str) -> dict[str, int]:
         findings = Findings(read_yaml(read_text(source.encode(), file), file))
     except DefinitionError:
         return {}
-    return {path: findings.place(place, 0)[0] for path, place in _places(body, "", ())}
-
-
-def _places(body: Body, around: str, below: Path) -> Iterator[tuple[str, Path]]:
-    phases: tuple[tuple[str, tuple[Action, ...]], ...] = (
-        ("actions", body.actions),
-        ("on_failure", body.on_failure),
-        ("finally", body.finally_),
-    )
-    for key, actions in phases:
-        for number, action in enumerate(actions):
-            place: Path = (*below, key, number)
-            yield f"{around}{action.id}", place
-            if action.body is not None:
-                yield from _places(action.body, f"{around}{action.id}/", (*place, "config"))
+    return {
+        "/".join((*holders, action.id)): findings.place(place, 0)[0] for action, place, holders in every_action(body)
+    }
 
 
 def _highlighted(text: str) -> list[Markup]:
