@@ -8,7 +8,6 @@ Settings → Audit: what was done by whom, newest first, and whether the log is 
 The key that finds what a holder of the master key changed is for `runner secrets audit --verify` on another machine.
 """
 
-from datetime import UTC, datetime, timedelta
 from typing import Final, get_args
 from urllib.parse import urlencode
 
@@ -23,6 +22,7 @@ from runner.secrets.documents import audit_document
 from runner.secrets.rows import AuditFilter
 from runner.web.audit import audited, page_of
 from runner.web.caller import admin_of
+from runner.web.dashboard.days import day
 from runner.web.dashboard.frame import Frame
 from runner.web.services import Services
 
@@ -46,8 +46,8 @@ def routes(services: Services, frame: Frame) -> list[Route]:
                 form["action"],
                 form["subject"],
                 form["actor"],
-                _day(form["since"]),
-                _day(form["until"], days=1),
+                day(form["since"]),
+                day(form["until"], later=1),
                 _number(before),
             )
         except UsageError as error:
@@ -88,13 +88,3 @@ def _number(text: str) -> int | None:
     if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER):
         raise UsageError("before: expected the number of a row")
     return int(text)
-
-
-def _day(text: str, *, days: int = 0) -> float | None:
-    """The beginning of a day in UTC, so many days later. Raises UsageError."""
-    if not text:
-        return None
-    try:
-        return (datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=days)).timestamp()
-    except (ValueError, OverflowError):
-        raise UsageError("expected a day as 2027-01-31") from None

@@ -8,7 +8,6 @@ The text of a token is in the one answer that made it, and nowhere else.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from starlette.requests import Request
@@ -17,8 +16,9 @@ from starlette.routing import Route
 
 from runner.accounts.credentials import SCOPES, Scope
 from runner.accounts.documents import token_document
-from runner.errors import AccessError
+from runner.errors import AccessError, UsageError
 from runner.web.caller import admin_of, parse_form
+from runner.web.dashboard.days import day
 from runner.web.dashboard.frame import Frame, to
 from runner.web.services import Services
 
@@ -88,10 +88,7 @@ def routes(services: Services, frame: Frame) -> list[Route]:
 
 def _end(text: str) -> float | None:
     """The end of that day in UTC; None without one. Raises AccessError (`token`)."""
-    if not text:
-        return None
     try:
-        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise AccessError("expires: expected a day as 2027-01-31.", reason="token") from None
-    return (day + timedelta(days=1)).timestamp()
+        return day(text, later=1)
+    except UsageError as error:
+        raise AccessError(f"expires: {error}.", reason="token") from None

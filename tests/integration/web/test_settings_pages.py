@@ -42,20 +42,21 @@ class TestTokens:
         assert refused.status_code == 401
 
     async def test_what_is_wrong_is_told_and_makes_nothing(self, portal: Portal) -> None:
-        """No scope, a name that is none, a day that is over or none at all."""
+        """No scope, a name that is none, a day that is over, none at all or the last that there is."""
         wrong = [
             ({"name": "a"}, "scopes: expected one or more"),
             ({"name": "<b>", "scope_read": "on"}, "name is letters"),
             ({"name": "a", "scope_read": "on", "expires": "2001-01-01"}, "is over already"),
             ({"name": "a", "scope_read": "on", "expires": "soon"}, "expected a day as"),
+            ({"name": "a", "scope_read": "on", "expires": "9999-12-31"}, "expected a day as"),
         ]
         async with portal.browser() as browser:
             csrf = form_token((await browser.get("/settings/tokens")).text)
             answers = [await browser.post("/settings/tokens", data={"csrf": csrf, **form}) for form, _ in wrong]
             tokens = await portal.accounts.tokens()
 
-        assert [answer.status_code for answer in answers] == [422] * 4
-        assert [said in answer.text for answer, (_, said) in zip(answers, wrong, strict=True)] == [True] * 4
+        assert [answer.status_code for answer in answers] == [422] * 5
+        assert [said in answer.text for answer, (_, said) in zip(answers, wrong, strict=True)] == [True] * 5
         assert "<b>" not in answers[1].text
         assert tokens == []
 
@@ -76,7 +77,10 @@ class TestAudit:
             one = (await browser.get("/settings/audit", params={"subject": "KEY_07", "actor": "test"})).text
             nothing = (await browser.get("/settings/audit?since=2999-01-01")).text
             today = (await browser.get("/settings/audit?since=2020-01-01&until=2999-12-31&action=login")).text
-            wrong = [await browser.get(f"/settings/audit?{query}") for query in ("since=soon", "before=x", "until=0")]
+            wrong = [
+                await browser.get(f"/settings/audit?{query}")
+                for query in ("since=soon", "before=x", "until=9999-12-31")
+            ]
 
         assert len(seen) == 60
         assert seen == sorted(set(seen), reverse=True)
