@@ -10,7 +10,7 @@ says from where it would go on, so that it costs the same in a store of a millio
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final, NamedTuple, get_args
+from typing import Final, Literal, NamedTuple, get_args
 from urllib.parse import urlencode
 
 import msgspec
@@ -26,8 +26,10 @@ MOST_LOOKED_AT: Final = 8_000
 STATES: Final = (*get_args(RunState), "waiting")
 """`waiting`: running, but only waiting."""
 
-TRIGGERS: Final = ("hand", "api", "http", "schedule", "run", "workflow")
+Trigger = Literal["hand", "api", "http", "schedule", "run", "workflow"]
 """What may have started a run."""
+
+TRIGGERS: Final = get_args(Trigger)
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _SPAN: Final = re.compile(r"(\d{1,6})([smhdw])")

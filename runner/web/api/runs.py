@@ -24,14 +24,11 @@ from runner.web.api.endpoints import Asked, Endpoint, Header, Page, cursor, json
 from runner.web.documents import run_document
 from runner.web.inbox import answer, answer_values
 from runner.web.lookups import show_run
-from runner.web.run_search import MOST_LOOKED_AT, bound, page_of
+from runner.web.run_search import MOST_LOOKED_AT, Trigger, bound, page_of
 from runner.web.services import Services
 
 _TIME: Final = r"^([0-9]{1,6}[smhdw]|[0-9]{4}-[0-9TtZz:.+-]{4,40})?$"
 _LOOKED_AT: Final = f"Looks at {MOST_LOOKED_AT} runs at a time: a page may be empty and have a `next`."
-
-Trigger = Literal["", "hand", "api", "http", "schedule", "run", "workflow"]
-"""What started a run; empty: whatever."""
 
 _ID: Final = 26
 """Characters of a run's id."""
@@ -47,7 +44,7 @@ class RunsQuery(Page, frozen=True, forbid_unknown_fields=True):
     before: Annotated[
         str, Meta(max_length=64, pattern="^[A-Za-z0-9]*$", description="Older than the run of this id.")
     ] = ""
-    trigger: Annotated[Trigger, Meta(description="Started by such a trigger.")] = ""
+    trigger: Annotated[Literal["", Trigger], Meta(description="Started by such a trigger.")] = ""
     label: Annotated[str, Meta(max_length=200, description="`NAME=VALUE` or `NAME`, of its workflow.")] = ""
     text: Annotated[
         str,
