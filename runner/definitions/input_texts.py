@@ -51,8 +51,13 @@ def parse_inputs(declared: Mapping[str, Input], texts: Mapping[str, str], *, wha
     return values
 
 
-def may_be_empty(field: Input | None) -> bool:
-    """Whether an empty text of a form is meant: where its default was shown and can be typed over."""
+def meant(declared: Mapping[str, Input], sent: Mapping[str, str]) -> dict[str, str]:
+    """The texts of a form without the empty ones, so that defaults count, but for those that can be nothing."""
+    return {name: text for name, text in sent.items() if text or _may_be_empty(declared.get(name))}
+
+
+def _may_be_empty(field: Input | None) -> bool:
+    """Whether an empty text is meant: where its default was shown and can be typed over."""
     return (
         field is not None
         and field.type == "string"

@@ -13,7 +13,7 @@ from typing import Any, Final
 from starlette.types import Receive, Scope, Send
 
 from runner import log
-from runner.definitions.input_texts import may_be_empty, parse_inputs
+from runner.definitions.input_texts import meant, parse_inputs
 from runner.engine.answers import Answers
 from runner.engine.callbacks import Asked, Question, question_document
 from runner.errors import ActionError, RefusedError, RunnerError
@@ -135,13 +135,7 @@ def _wants_page(request: Received) -> bool:
 
 def _texts(question: Question, sent: Any) -> dict[str, str]:
     """The texts of a form; an empty one is left out where it can be nothing, so that its default counts."""
-    texts = {}
-    for name, value in sent.items():
-        field = question.fields.get(name)
-        text = value if isinstance(value, str) else ""
-        if text or may_be_empty(field):
-            texts[name] = text
-    return texts
+    return meant(question.fields, {name: value if isinstance(value, str) else "" for name, value in sent.items()})
 
 
 def _errors(error: RunnerError, question: Question) -> dict[str, str]:

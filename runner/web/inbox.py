@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from runner.definitions.input_texts import may_be_empty, parse_inputs
+from runner.definitions.input_texts import meant, parse_inputs
 from runner.engine.answers import Answers
 from runner.engine.callbacks import question_document
 from runner.errors import UsageError
@@ -66,8 +66,7 @@ async def answer_form(answers: Answers, run: str, action: str, sent: Mapping[str
     Raises as `answer`.
     """
     fields = (await answers.named(run, action)).fields
-    texts = {name: text for name, text in sent.items() if text or may_be_empty(fields.get(name))}
-    return await answer(answers, run, action, texts, by)
+    return await answer(answers, run, action, meant(fields, sent), by)
 
 
 def inbox_routes(answers: Answers) -> list[Route]:

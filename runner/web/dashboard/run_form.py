@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET
 
-from runner.definitions.input_texts import parse_inputs
+from runner.definitions.input_texts import meant, parse_inputs
 from runner.definitions.model import Input
 
 PREFIX: Final = "input."
@@ -58,13 +58,8 @@ def typed(inputs: Mapping[str, Input], sent: Mapping[str, str], *, what: str) ->
 
     Raises RefusedError (`inputs`) for what is no spelling of its type; none of it holds what was typed.
     """
-    texts = {}
-    for name, each in inputs.items():
-        text = sent.get(PREFIX + name, "")
-        may_be_empty = each.type == "string" and not each.secret and each.enum is None and each.default is not UNSET
-        if text or (may_be_empty and PREFIX + name in sent):
-            texts[name] = text.replace("\r\n", "\n")
-    return parse_inputs(inputs, texts, what=what)
+    texts = {name: sent[PREFIX + name].replace("\r\n", "\n") for name in inputs if PREFIX + name in sent}
+    return parse_inputs(inputs, meant(inputs, texts), what=what)
 
 
 def _field(name: str, each: Input, sent: str | None, error: str) -> Field:
