@@ -8,6 +8,7 @@ its own taint (a text subclass loses it in most operations), so the evaluator, t
 `Labelled`. `wrap` turns labelled leaves into `Secret` for an executor, `mask` into `[secret NAME]` for a person.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -19,6 +20,9 @@ Names = frozenset[str]
 Labels = Mapping[Path, Names]
 
 NO_LABELS: Final[Labels] = MappingProxyType({})
+
+MASKED: Final = re.compile(r"\[secret ([^\[\]]{1,4000})\]")
+"""What `masked_text` writes, with the names in it."""
 
 
 class Labelled(NamedTuple):

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
-_MASK: Final = re.compile(r"\[secret ([^\[\]]{1,4000})\]")
+from runner.expressions.labels import MASKED
+
 _NO_NAME: Final = re.compile(r"[^A-Za-z0-9_]+")
 
 
@@ -23,7 +24,7 @@ def as_curl(config: Mapping[str, Any]) -> str:
 
 def quoted(text: str) -> str:
     """A word for a shell; each mask in it as a variable of that name."""
-    pieces = _MASK.split(text)
+    pieces = MASKED.split(text)
     words = [
         _literal(piece) if number % 2 == 0 else _variable(piece)
         for number, piece in enumerate(pieces)

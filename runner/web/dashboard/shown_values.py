@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from runner.events import Stored
+from runner.expressions.labels import MASKED
 from runner.web.documents import Blobs, stored_json
 
 MOST_SHOWN: Final = 8_000
@@ -21,7 +22,6 @@ MOST_SHOWN: Final = 8_000
 FORMATTED_BYTES: Final = 100_000
 """A value longer than this is shown as it is kept, without new lines."""
 
-_MASK: Final = re.compile(r"\[secret ([^\[\]]{1,4000})\]")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -56,7 +56,7 @@ def shown_json(data: bytes, labels: Iterable[tuple[tuple[str | int, ...], str]] 
     text = (msgspec.json.format(data, indent=2) if len(data) <= FORMATTED_BYTES else data).decode()
     named = [Masked(written(path), name, _is_vault(name)) for path, name in labels]
     known = {each.name for each in named}
-    loose = dict.fromkeys(name for found in _MASK.finditer(text) for name in found[1].split(", ") if name not in known)
+    loose = dict.fromkeys(name for found in MASKED.finditer(text) for name in found[1].split(", ") if name not in known)
     return Shown(
         text[:MOST_SHOWN],
         len(text) > MOST_SHOWN,
