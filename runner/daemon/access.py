@@ -62,7 +62,7 @@ async def open_pages(
             store=store,
             vault=vault,
             live=lambda: engine.dispatcher.live,
-            workflows=workflows.everything,
+            catalog=lambda: catalogs.current,
             usage=usage,
         )
         yield Services(

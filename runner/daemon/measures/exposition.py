@@ -9,6 +9,7 @@ follow Prometheus' own rules: base units, `_total` for what only grows.
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from runner import __version__
 from runner.clock import Clock
 from runner.daemon.measures.loop_watch import LoopWatch
 from runner.daemon.measures.run_tally import RunTally
+from runner.definitions.catalog import Catalog
 from runner.errors import SecretError
 from runner.secrets.reminders import counts as due_counts
 from runner.secrets.vault import Vault
@@ -29,7 +31,7 @@ from runner.web.services import Documents
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked. `live` is the number of runs in slots, `workflows` and `usage` documents as the pages get them."""
+    """What is asked. `live` is the number of runs in slots, `usage` the documents that the pages get."""
 
     clock: Clock
     tally: RunTally
@@ -37,7 +39,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     store: SqliteStore
     vault: Vault | None
     live: Callable[[], int]
-    workflows: Documents
+    catalog: Callable[[], Catalog]
     usage: Documents
 
 
@@ -51,14 +53,13 @@ class Exposition:
     async def text(self) -> bytes:
         """As Prometheus reads it. Raises StoreError where the store cannot be read."""
         measured = self._measured
-        workflows = await measured.workflows()
         families = [
             _gauge("runner_info", "The version that runs.", ("version",), {(__version__,): 1}),
             _gauge("runner_start_time_seconds", "When this start was ready.", (), {(): self._began}),
             *_runs(measured.tally),
             _gauge("runner_runs", "Runs in the store.", ("state",), _single(await measured.store.counts())),
             _gauge("runner_runs_in_flight", "Runs that hold a slot.", (), {(): measured.live()}),
-            _gauge("runner_workflows", "Files by how they were loaded.", ("state",), _states(workflows)),
+            _gauge("runner_workflows", "Files by how they were loaded.", ("state",), _states(measured.catalog())),
             *await _store(measured.store),
             *_loop(measured.loop),
             *await self._secrets(),
@@ -71,14 +72,15 @@ class Exposition:
     async def _secrets(self) -> list[Metric]:
         vault, now = self._measured.vault, self._measured.clock.wall()
         missing = sum(each["state"] == "missing" for each in await self._measured.usage())
+        due = {"missing": missing}
+        if vault is not None:
+            with suppress(SecretError):  # the log tells why; a scrape must not fail with it
+                due |= due_counts(await vault.list(), now)
+        families = [_gauge("runner_secrets_due", "Secrets to look after.", ("what",), _single(due))]
         if vault is None:
-            return [_gauge("runner_secrets_due", "Secrets to look after.", ("what",), {("missing",): missing})]
-        try:
-            due = {"missing": missing, **due_counts(await vault.list(), now)}
-        except SecretError:  # the log tells why; a scrape must not fail with it
-            due = {"missing": missing}
+            return families
         return [
-            _gauge("runner_secrets_due", "Secrets to look after.", ("what",), _single(due)),
+            *families,
             _gauge("runner_vault_generation", "Changes of the vault: it never goes back.", (), {(): vault.generation}),
             _gauge("runner_audit_head", "Rows of the audit log.", (), {(): vault.audit_head.sequence}),
         ]
@@ -129,11 +131,8 @@ def _single(counts: Mapping[str, int]) -> dict[tuple[str, ...], float]:
     return {(name,): count for name, count in counts.items()}
 
 
-def _states(documents: Iterable[Mapping[str, Any]]) -> dict[tuple[str, ...], float]:
-    found: dict[tuple[str, ...], float] = {("ok",): 0.0, ("broken",): 0.0}
-    for each in documents:
-        found[each["state"],] = found.get((each["state"],), 0.0) + 1
-    return found
+def _states(catalog: Catalog) -> dict[tuple[str, ...], float]:
+    return _single({"ok": len(catalog.entries), "broken": len(catalog.broken)})
 
 
 def _gauge(name: str, about: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], float]) -> Metric:

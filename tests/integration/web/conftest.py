@@ -122,12 +122,13 @@ async def program_of_everything(tmp_path_factory: pytest.TempPathFactory) -> Asy
 
 
 @asynccontextmanager
-async def open_portal(tmp_path: Path) -> AsyncIterator[Portal]:
+async def open_portal(tmp_path: Path, *, has_vault: bool = True) -> AsyncIterator[Portal]:
     """A daemon in this folder."""
     (tmp_path / "workflows").mkdir(exist_ok=True)
     config = tmp_path / "config.toml"
     config.write_text(
-        f'[server]\nport = 0\nhost = "127.0.0.1"\n[dashboard]\nport = 0\nmaster_key = "{new_master_key()}"\n[log]\nlevel = "error"\n'
+        '[server]\nport = 0\nhost = "127.0.0.1"\n[log]\nlevel = "error"\n[dashboard]\nport = 0\n'
+        + (f'master_key = "{new_master_key()}"\n' if has_vault else "")
     )
     config.chmod(0o600)
     loaded = load(config, {})

@@ -1,13 +1,16 @@
 """`/metrics` of a real daemon: who may read it, what is in it, and what never is."""
 
+from pathlib import Path
+
 import anyio
 import httpx
 import pytest
 from anyio.abc import TaskStatus
+from anyio.lowlevel import checkpoint
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from runner.accounts.credentials import SCOPES
-from tests.integration.web.conftest import Portal
+from tests.integration.web.conftest import Portal, open_portal
 
 WORKFLOW = """
 inputs: {by: {type: integer, default: 1}}
@@ -120,3 +123,19 @@ async def test_it_says_which_secrets_want_something(portal: Portal) -> None:
     assert after["runner_vault_generation", ()] > before["runner_vault_generation", ()]
     assert "a value of this test" not in text
     assert "NOBODY" not in text
+
+
+async def test_without_a_vault_it_counts_the_secrets_that_are_missing(tmp_path: Path) -> None:
+    """Under the same label; the vault's own figures are not there. A broken file is counted as one."""
+    (tmp_path / "workflows").mkdir()
+    (tmp_path / "workflows" / "broken.yaml").write_text("action: []\n")
+    async with open_portal(tmp_path, has_vault=False) as portal, portal.program("read") as program:
+        while not portal.service.catalogs.broken_count:
+            await checkpoint()  # the watcher is in this process
+        text, found = await _read(program)
+
+    assert [dict(labels) for name, labels in found if name == "runner_secrets_due"] == [{"what": "missing"}]
+    assert "runner_vault_generation" not in text
+    assert "runner_audit_head" not in text
+    assert found["runner_workflows", (("state", "broken"),)] == 1
+    assert found["runner_workflows", (("state", "ok"),)] == 0
