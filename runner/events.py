@@ -126,6 +126,11 @@ class Finished(Event, frozen=True, tag="finished"):
     error: Failure | None = None
     retry_at: float | None = None
 
+    @property
+    def ends_action(self) -> bool:
+        """Whether the action ended with it: no other attempt follows, not even after a restart of the daemon."""
+        return self.retry_at is None and self.outcome != "interrupted"
+
 
 class Expanded(Event, frozen=True, tag="expanded"):
     """A `for_each` read its list."""

@@ -18,8 +18,6 @@ OTHER: Final = "(other)"
 MOST_WORKFLOWS: Final = 1000
 """Names that are told apart: `runner run FILE` may bring any number of them."""
 
-_FINAL: Final = frozenset({"succeeded", "failed", "cancelled"})
-
 
 def _histogram() -> Histogram:
     return Histogram(SECONDS)
@@ -48,7 +46,7 @@ class RunTally:
                 self.attempts[about.type, event.outcome] += 1
                 if about.since:
                     self.attempt_seconds[about.type].observe(max(0.0, event.at - about.since))
-                if event.retry_at is None and event.outcome in _FINAL:
+                if event.ends_action:
                     self.actions[about.type, event.outcome] += 1
             case Settled(page=None):
                 self.actions[about.type, event.state] += 1

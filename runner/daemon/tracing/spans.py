@@ -20,7 +20,6 @@ from runner.events import About, AnyEvent, Ended, Expanded, Failure, Finished, P
 MOST_RUNS: Final = 20_000
 """Runs whose actions' beginnings are remembered; of the oldest beyond them only attempts are exact."""
 
-_FINAL: Final = frozenset({"succeeded", "failed", "cancelled"})
 _OF_GROUP: Final = re.compile(r"~\d+$")
 _INDEX: Final = re.compile(r"\[\d+\]")
 _ROOT: Final = ""
@@ -70,7 +69,7 @@ class Spans:
                 self._known(run).began[_ROOT] = event.at
             case Finished():
                 self._attempt(run, workflow, event, about)
-                if event.retry_at is None and event.outcome in _FINAL:
+                if event.ends_action:
                     self._action(run, workflow, event, about, event.outcome)
             case Settled(page=None):
                 self._action(run, workflow, event, about, event.state)
