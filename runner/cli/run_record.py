@@ -22,7 +22,7 @@ from runner.engine.plan import make_plan
 from runner.errors import RefusedError, UsageError
 from runner.executors import action_types
 from runner.rehearsal.compare import expectation, strayed
-from runner.rehearsal.files import Case, CaseFile, read_cases, written
+from runner.rehearsal.files import Case, CaseFile, read_cases, tested_name, written
 from runner.rehearsal.record import recorded
 from runner.rehearsal.seen import Rehearsed, journal_of, seen
 from runner.rehearsal.stage import rehearse
@@ -81,8 +81,7 @@ def _taken(settings: Settings, name: str) -> tuple[Workflow, Case, Rehearsed]:
 
 def _write(into: Path, case: Case, workflow: str) -> None:
     """The file with the case added; written whole, then put in its place."""
-    named = into.name.removesuffix(TEST_ENDINGS[0]).removesuffix(TEST_ENDINGS[1])
-    fresh_file = CaseFile(tests=[], workflow="" if named == workflow else f"{workflow}.yaml")
+    fresh_file = CaseFile(tests=[], workflow="" if tested_name(into) == workflow else f"{workflow}.yaml")
     before = read_cases(into) if into.exists() else fresh_file
     kept = [each for each in before.tests if each.name != case.name]
     fresh = into.with_name(f".{into.name}.new")

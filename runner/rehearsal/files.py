@@ -137,11 +137,16 @@ def read_cases(path: Path) -> CaseFile:
         raise DefinitionError((Problem(message=f"this is no workflow test: {error}", file=str(path)),)) from None
 
 
+def tested_name(path: Path) -> str:
+    """What a test file is called after: the workflow that it tests, unless it names another."""
+    return path.name.removesuffix(TEST_ENDINGS[0]).removesuffix(TEST_ENDINGS[1])
+
+
 def workflow_of(path: Path, cases: CaseFile) -> Path:
     """The workflow's file."""
     if cases.workflow:
         return path.parent / cases.workflow
-    name = path.name.removesuffix(TEST_ENDINGS[0]).removesuffix(TEST_ENDINGS[1])
+    name = tested_name(path)
     return next((each for each in (path.parent / f"{name}.yaml", path.parent / f"{name}.yml") if each.exists()),
                 path.parent / f"{name}.yaml")  # fmt: skip
 
