@@ -11,7 +11,7 @@ The search runs over the text in lower case; what it finds is held against the t
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Final, NamedTuple
 
@@ -99,6 +99,10 @@ class Needle(NamedTuple):
 
 
 Table = Mapping[bytes, tuple[Needle, ...]]
+Made = tuple[bytes, Needle]
+"""What is looked for, in lower case, and what it means; its names are added by `table_of`."""
+
+_NOBODY: Final[Names] = frozenset()
 
 
 class Needles:
@@ -131,11 +135,7 @@ class Needles:
         """
         The values as they are: compiled in a tenth of the time. Behind escapes, base64 and hex they are found as well.
         """
-        found: dict[Form, Names] = {}
-        for name, texts in values.items():
-            for form in (form for text in texts for form in plain(text)):
-                found[form] = found.get(form, frozenset()) | {name}
-        return cls.of_forms(found)
+        return cls(table_of(values, _plain_needles))
 
     @classmethod
     def of_forms(cls, found: Mapping[Form, Names]) -> "Needles":
@@ -166,12 +166,13 @@ class Needles:
                     yield span
 
 
-def table_of(values: Mapping[str, Iterable[str]]) -> Table:
-    """What is looked for, by its bytes in lower case."""
+def table_of(values: Mapping[str, Iterable[str]], make: Callable[[str], Iterator[Made]] | None = None) -> Table:
+    """What is looked for, by its bytes in lower case; `make` gives the needles of a value, by default all of them."""
+    make = make or _needles
     found: dict[bytes, dict[Needle, Names]] = {}
     for name, texts in values.items():
         names = frozenset(name.translate(_BRACKETS).split(", "))
-        for needle in (needle for text in texts for needle in _needles(text)):
+        for needle in (needle for text in texts for needle in make(text)):
             data, what = needle
             same = found.setdefault(data, {})
             same[what] = same.get(what, frozenset()) | names
@@ -206,12 +207,19 @@ def merge(spans: Iterable[Span]) -> list[Span]:
     return merged
 
 
-def _needles(value: str) -> Iterator[tuple[bytes, Needle]]:
-    nobody: Names = frozenset()
-    for form in forms(value):
-        yield form.data.lower(), Needle(nobody) if form.folded else Needle(nobody, exact=form.data)
+def _needles(value: str) -> Iterator[Made]:
+    yield from _of_forms(forms(value))
     for cut in cuts(value):
-        yield cut.data.lower(), Needle(nobody, exact=cut.data, head=cut.head, tail=cut.tail)
+        yield cut.data.lower(), Needle(_NOBODY, exact=cut.data, head=cut.head, tail=cut.tail)
+
+
+def _plain_needles(value: str) -> Iterator[Made]:
+    return _of_forms(plain(value))
+
+
+def _of_forms(found: Iterable[Form]) -> Iterator[Made]:
+    for form in found:
+        yield form.data.lower(), Needle(_NOBODY, exact=b"" if form.folded else form.data)
 
 
 def _chosen(same: Mapping[Needle, Names]) -> tuple[Needle, ...]:
