@@ -1,5 +1,5 @@
 """
-What several commands have in common: `--config` and the settings that it leads to.
+What several commands have in common: options, `--config` among them, and the settings that it leads to.
 
     config.toml named by --config, else the one in the working folder, else none ──► Loaded
 """
@@ -33,6 +33,19 @@ def config_option(command: Command) -> Command:
 def json_option(command: Command) -> Command:
     """`--json`."""
     return click.option("--json", "as_json", is_flag=True, help="JSON, one object a line.")(command)
+
+
+def inputs_option(text: str) -> Callable[[Command], Command]:
+    """`--input NAME=VALUE`, as often as there are inputs; `text` is its help."""
+    return click.option("--input", "-i", "inputs", multiple=True, metavar="NAME=VALUE", help=text)
+
+
+def trigger_option(command: Command) -> Command:
+    """`--trigger F`."""
+    option = click.option(
+        "--trigger", type=click.Path(path_type=Path), metavar="F", help="A JSON file: what $trigger means."
+    )
+    return option(command)
 
 
 def load_settings(config: Path | None, flags: Mapping[str, Any] | None = None) -> Loaded:

@@ -16,7 +16,7 @@ import anyio
 import click
 import msgspec
 
-from runner.cli.options import config_option, json_option, load_settings
+from runner.cli.options import config_option, inputs_option, json_option, load_settings, trigger_option
 from runner.cli.output import compact, json_lines, word
 from runner.cli.run import parse_pairs, run_request
 from runner.daemon.on_disk import read_folder
@@ -41,15 +41,8 @@ _PHASES: Final = {"on_failure": "where it fails:", "finally": "at its end:"}
 
 @click.command(short_help="Show what a run would send where, secrets masked; nothing is sent.")
 @click.argument("workflow", metavar="FILE|NAME")
-@click.option(
-    "--input",
-    "-i",
-    "inputs",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="An input, as `runner run` takes it. One that is missing is shown as <$input.NAME>.",
-)
-@click.option("--trigger", type=click.Path(path_type=Path), metavar="F", help="A JSON file: what $trigger means.")
+@inputs_option("An input, as `runner run` takes it. One that is missing is shown as <$input.NAME>.")
+@trigger_option
 @json_option
 @config_option
 @click.pass_context

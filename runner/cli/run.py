@@ -17,7 +17,7 @@ import msgspec
 
 from runner.cli.asking import reach
 from runner.cli.elsewhere import elsewhere_options
-from runner.cli.options import config_option, json_option, load_settings
+from runner.cli.options import config_option, inputs_option, json_option, load_settings, trigger_option
 from runner.cli.output import compact, json_lines, span, word
 from runner.cli.progress import Live, Plain, Progress, Silent
 from runner.definitions.fired import simulated
@@ -30,15 +30,10 @@ _SUFFIXES = frozenset({".yaml", ".yml"})
 
 @click.command(short_help="Run one workflow now and tell how it goes.")
 @click.argument("workflow", metavar="FILE|NAME")
-@click.option(
-    "--input",
-    "-i",
-    "inputs",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="An input, spelled by its declared type: text, 5, true, or JSON. NAME=@F reads F, NAME=@@x is the text @x.",
+@inputs_option(
+    "An input, spelled by its declared type: text, 5, true, or JSON. NAME=@F reads F, NAME=@@x is the text @x."
 )
-@click.option("--trigger", type=click.Path(path_type=Path), metavar="F", help="A JSON file: what $trigger means.")
+@trigger_option
 @json_option
 @elsewhere_options
 @config_option

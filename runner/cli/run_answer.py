@@ -13,7 +13,7 @@ import msgspec
 
 from runner.cli.asking import reach
 from runner.cli.elsewhere import elsewhere_options
-from runner.cli.options import config_option, json_option, load_settings
+from runner.cli.options import config_option, inputs_option, json_option, load_settings
 from runner.cli.output import json_lines
 from runner.cli.run import parse_pairs
 
@@ -23,13 +23,8 @@ BY = "command line"
 @click.command(short_help="Answer what a run waits for: the fields of a wait's callback.")
 @click.argument("run")
 @click.argument("action")
-@click.option(
-    "--input",
-    "-i",
-    "inputs",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="A field, spelled by its declared type: text, 5, true, or JSON. NAME=@F reads F, so that no value is seen.",
+@inputs_option(
+    "A field, spelled by its declared type: text, 5, true, or JSON. NAME=@F reads F, so that no value is seen."
 )
 @elsewhere_options
 @config_option
