@@ -19,6 +19,7 @@ import msgspec
 
 from runner import __version__
 from runner.client.address import Address
+from runner.client.lines import split_lines
 from runner.client.refusals import refusal
 from runner.errors import DefinitionError, RunnerError
 
@@ -109,7 +110,7 @@ class Api:
                     answer.read()
                     self._check(answer)
                     return
-                yield from _messages(_lines(answer.iter_bytes()))
+                yield from _messages(split_lines(answer.iter_bytes()))
         except httpx.ConnectError as error:
             raise self._unreached(error) from None
         except httpx.HTTPError:
@@ -184,13 +185,6 @@ def open_api(address: Address, token: str) -> Iterator[Api]:
 
 def _is_text(body: Any) -> bool:
     return isinstance(body, bytes)
-
-
-def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    rest = b""
-    for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from whole
 
 
 def _messages(lines: Iterator[bytes]) -> Iterator[Message]:

@@ -18,6 +18,7 @@ from typing import Any, Final
 import httpx
 import msgspec
 
+from runner.client.lines import split_lines
 from runner.client.refusals import refusal
 from runner.errors import RunnerError
 
@@ -58,10 +59,7 @@ class Daemon:
             with self._http.stream(method, path, params=query, content=content) as answer:
                 if answer.is_error:
                     raise refusal(answer.read())
-                rest = b""
-                for chunk in answer.iter_raw():
-                    *whole, rest = (rest + chunk).split(b"\n")
-                    yield from whole
+                yield from split_lines(answer.iter_raw())
         except httpx.HTTPError as error:
             raise RunnerError(f"the daemon hung up in the middle of its answer ({type(error).__name__})") from None
 
