@@ -106,11 +106,9 @@ def _problem(use: SecretUse, known: KnownSecrets, *, strict_hosts: bool) -> Prob
     name = use.secret
     secret = known.secrets.get(name)
     if secret is None:
-        return (
-            None
-            if not known.is_whole
-            else _at(use, f"there is no secret {name}: set it with `runner secrets set {name}`")
-        )
+        if not known.is_whole:
+            return None
+        return _at(use, f"there is no secret {name}: set it with `runner secrets set {name}`")
     if secret.workflows is not None and use.workflow not in secret.workflows:
         return _at(use, f"the secret {name} may not be used by this workflow (allowed_workflows)")
     if use.open_host and not secret.has_hosts:
