@@ -20,6 +20,9 @@ from runner.events import About, AnyEvent, Ended, Expanded, Finished, Settled, S
 MOST_WAITING: Final = 10_000
 MOST_READERS: Final = 50
 
+EVENT_STREAM: Final = "text/event-stream"
+"""What news are told as over HTTP: server-sent events."""
+
 
 class Watch:
     """What one reader has not read yet. `lost` counts what was dropped since it was last asked."""

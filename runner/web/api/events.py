@@ -23,9 +23,9 @@ from runner.web.api.all_events import Place, read_place, told
 from runner.web.api.endpoints import Asked, Endpoint, Header
 from runner.web.api.runs import shown_events
 from runner.web.lines import AnyLine, EndedLine, EventLine
+from runner.web.news import EVENT_STREAM
 from runner.web.services import Services
 
-STREAM: Final = "text/event-stream"
 _PATTERN: Final = r"^\d{1,18}(\.\d{1,9})?$"
 _ID: Final = re.compile(_PATTERN, re.ASCII)
 _EVERY: Final = 10**9
@@ -53,7 +53,7 @@ async def _events(services: Services, asked: Asked) -> Response:
         count = sum(len(entry.events) for entry in await services.records.read(row.id))
         if seen >= count:
             return Response(status_code=204)
-    return StreamingResponse(_written(lines, seen), media_type=STREAM)
+    return StreamingResponse(_written(lines, seen), media_type=EVENT_STREAM)
 
 
 async def _of_all(services: Services, workflow: str, text: str | None) -> Response:
@@ -62,7 +62,7 @@ async def _of_all(services: Services, workflow: str, text: str | None) -> Respon
     place = Place(end, _EVERY) if text is None else read_place(text)
     stream = told(services, min(place, Place(end, _EVERY)), workflow)
     first = await anext(stream)  # what is refused is refused before the answer begins
-    return StreamingResponse(_after(first, stream), media_type=STREAM)
+    return StreamingResponse(_after(first, stream), media_type=EVENT_STREAM)
 
 
 async def _after(first: bytes, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -98,7 +98,7 @@ ENDPOINTS: Final = (
         summary="What happens in a run, or in all, as it happens",
         handler=_events,
         answer=str,
-        answer_media=STREAM,
+        answer_media=EVENT_STREAM,
         also=(204,),
         query=EventsQuery,
         headers=(Header("Last-Event-ID", "Go on behind this event.", _PATTERN),),

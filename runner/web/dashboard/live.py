@@ -18,10 +18,9 @@ from starlette.routing import Route
 from runner.clock import Clock
 from runner.errors import RefusedError
 from runner.web.dashboard.frame import Frame
-from runner.web.news import News
+from runner.web.news import EVENT_STREAM, News
 from runner.web.services import Services
 
-STREAM: Final = "text/event-stream"
 CALM_SECONDS: Final = 1.0
 """Changes within this time are told once."""
 
@@ -33,13 +32,13 @@ def routes(services: Services, frame: Frame) -> list[Route]:  # noqa: ARG001  th
     """The streams."""
 
     async def of_all(_: Request) -> Response:
-        return StreamingResponse(changes(services.news, services.clock), media_type=STREAM)
+        return StreamingResponse(changes(services.news, services.clock), media_type=EVENT_STREAM)
 
     async def of_one(request: Request) -> Response:
         row = await services.records.get(request.path_params["run"])
         if row is None:
             raise RefusedError("there is no run of that id", reason="unknown")
-        return StreamingResponse(changes(services.news, services.clock, row.id), media_type=STREAM)
+        return StreamingResponse(changes(services.news, services.clock, row.id), media_type=EVENT_STREAM)
 
     return [Route("/runs/news", of_all), Route("/runs/{run}/news", of_one)]
 

@@ -34,10 +34,9 @@ const copyable = (root) => {
 const refresh = async () => {
   const parts = [...document.querySelectorAll("[data-live][id]")];
   const isBusy = parts.some((part) => part.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]), textarea, select"));
-  if (!parts.length) return false;
-  if (document.hidden || isBusy) return true;
+  if (!parts.length || document.hidden || isBusy) return;
   const page = await read(location.href).catch(() => null);
-  if (!page) return true;
+  if (!page) return;
   for (const old of parts) {
     const fresh = page.getElementById(old.id);
     if (!fresh || old.dataset.seen === fresh.textContent) continue;
@@ -59,13 +58,12 @@ const refresh = async () => {
     if (ticked) document.getElementById(ticked)?.focus();
     else if (focused) [...next.querySelectorAll("a[href]")].find((each) => each.getAttribute("href") === focused)?.focus();
   }
-  return document.querySelector("[data-live]") !== null;
 };
 
-// A live part that names a stream is fetched anew when the stream says so; a plain one every two seconds.
+// A live part names a stream, and is fetched anew when the stream says so.
 let stream = null;
 const listen = () => {
-  const url = document.hidden ? null : document.querySelector("[data-live^='/']")?.dataset.live;
+  const url = document.hidden ? null : document.querySelector("[data-live]")?.dataset.live;
   if (stream && url && stream.url.endsWith(url)) return true;
   stream?.close();
   stream = url ? new EventSource(url) : null;
@@ -75,11 +73,6 @@ const listen = () => {
 document.addEventListener("visibilitychange", () => {
   if (listen()) refresh();
 });
-
-const live = async () => {
-  if (document.querySelector("[data-live^='/']")) return;
-  if (await refresh()) setTimeout(live, 2000);
-};
 
 let before = "";
 const places = { w: "/", r: "/runs", i: "/inbox", s: "/settings/secrets" };
@@ -97,4 +90,3 @@ document.addEventListener("keydown", (event) => {
 dress(document);
 copyable(document);
 listen();
-setTimeout(live, 2000);
