@@ -7,6 +7,7 @@ from aiohttp import web
 
 from tests.acceptance.conftest import Installation
 from tests.conftest import OpenServer
+from tests.integration.rehearsal.flow import FLOW, GOOD
 
 TOKEN = "s3cret-of-a-recorded-run"
 
@@ -90,21 +91,6 @@ async def test_a_recorded_run_goes_the_same_way_offline_and_a_changed_workflow_d
     assert (document["file"], document["passed"]) == (file, False)
     assert b"test" not in broken.stdout
     assert asked == before
-
-
-FLOW = """
-inputs: {n: {type: integer, default: 1}}
-triggers: [{type: http, config: {path: /x, auth: none}}]
-actions:
-  - {id: ask, type: http, retry: {max_attempts: 5, delay: 10m}, config: {url: "https://api.test/$input.n", headers: {K: $secret.KEY}}}
-  - {id: rest, type: wait, config: {for: 30d}}
-  - {id: approve, type: wait, timeout: 3d, on_error: continue, config: {callback: {ok: {type: boolean}}}}
-  - {id: keep, type: sql, if: $action.approve.ok, config: {connection_string: $env.DATABASE_URL, query: "insert into t values ($action.ask.body, $trigger.body.x, $last.output)"}}
-on_failure:
-  - {id: tell, type: http, config: {url: $secret.HOOK, method: POST, body: $run.error}}
-output: $action.ask.body
-"""
-GOOD = "ask: [{error: {type: 5xx, message: it hurts}}, {value: {status: 200, body: {n: 5}}}], approve: {answer: {ok: true}}, keep: {value: {row_count: 1}}"
 
 
 def rehearsed(installation: Installation, tests: Any) -> tuple[int, list[dict[str, Any]]]:
