@@ -146,8 +146,12 @@ class Runs(Protocol):
     async def superseded(self) -> Sequence[str]:
         """Runs that are to be cancelled since newer ones have come (`Admitted.cancel`), and have not ended yet."""
 
-    async def asking(self, most: int) -> Sequence[Due]:
-        """Up to `most` parked places that wait for an answer, those of the oldest runs first."""
+    async def asking(self, most: int, after: tuple[str, str] = ("", "")) -> Sequence[Due]:
+        """
+        Up to `most` parked places that wait for an answer, those of the oldest runs first.
+
+        Only those behind the run and place `after`.
+        """
 
     async def horizon(self, before: str | None, runs: int) -> str | None:
         """The id of the run so many older than `before`, or than the newest; None where there are not so many."""

@@ -9,7 +9,7 @@ A run that waits holds no slot and needs none to be answered, however busy the o
 addresses), the command line and pages call it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import anyio
@@ -22,6 +22,7 @@ from runner.engine.services import Services
 from runner.engine.state import Run
 from runner.errors import RefusedError, StoreError
 from runner.ports import RunRow
+from runner.records import Due
 
 PATIENT_SECONDS: Final = 20.0
 """How long an answer waits for a run that is busy with being taken up."""
@@ -56,11 +57,26 @@ class Answers:
         state = (await self._seen(await self._row(run))).conductor.run
         return question(state, named(state, action), self._services.clock.wall())
 
-    async def waiting(self, most: int) -> list[Question]:
-        """What up to `most` places wait for an answer to, those of the oldest runs first. Raises StoreError."""
+    async def waiting(self, most: int, after: tuple[str, str] = ("", "")) -> list[Question]:
+        """
+        What up to `most` places behind the run and place `after` wait for an answer to, the oldest runs first.
+
+        Raises StoreError.
+        """
+        found: list[Question] = []
+        while len(found) < most:
+            rows = await self._services.store.asking(most - len(found), after)
+            if not rows:
+                break
+            found += await self._questions(rows)
+            after = (rows[-1].run, rows[-1].place)
+        return found
+
+    async def _questions(self, rows: Sequence[Due]) -> list[Question]:
+        """Those of them that still stand."""
         found = []
         seen: dict[str, Run] = {}
-        for due in await self._services.store.asking(most):
+        for due in rows:
             try:
                 if due.run not in seen:
                     seen = {due.run: (await self._seen(await self._row(due.run))).conductor.run}

@@ -211,10 +211,11 @@ class MemoryStore:
         """Runs that are to be cancelled for newer ones and have not ended yet."""
         return sorted(entry.row.id for entry in self.tables.runs.values() if entry.superseded)
 
-    async def asking(self, most: int) -> Sequence[Due]:
+    async def asking(self, most: int, after: tuple[str, str] = ("", "")) -> Sequence[Due]:
         """Parked places that wait for an answer, those of the oldest runs first."""
         parked = sorted(self.tables.parked.items())
-        return [Due(*at, park.due) for at, park in parked if park.callback is not None][: max(0, most)]
+        asking = [Due(*at, park.due) for at, park in parked if park.callback is not None and at > after]
+        return asking[: max(0, most)]
 
     async def horizon(self, before: str | None, runs: int) -> str | None:
         """The id of the run so many older than `before`, or than the newest."""

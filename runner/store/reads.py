@@ -75,9 +75,9 @@ class Reads:
         """Runs that are neither queued nor ended, oldest first, those after `after`."""
         return [claimed(row) for row in await self._all(self._sql["live"], (after, -1 if most is None else most))]
 
-    async def asking(self, most: int) -> Sequence[Due]:
+    async def asking(self, most: int, after: tuple[str, str] = ("", "")) -> Sequence[Due]:
         """Parked places that wait for an answer, those of the oldest runs first."""
-        return [Due(*row) for row in await self._all(self._sql["asking"], (max(0, most),))]
+        return [Due(*row) for row in await self._all(self._sql["asking"], (*after, max(0, most)))]
 
     async def horizon(self, before: str | None, runs: int) -> str | None:
         """The id of the run so many older than `before`."""

@@ -179,10 +179,10 @@ class SqliteStore:
         await self._writer.written()
         return self._lookups.superseded()
 
-    async def asking(self, most: int) -> Sequence[Due]:
+    async def asking(self, most: int, after: tuple[str, str] = ("", "")) -> Sequence[Due]:
         """Parked places that wait for an answer, those of the oldest runs first."""
         await self._writer.written()
-        return await self._reads.asking(most)
+        return await self._reads.asking(most, after)
 
     async def horizon(self, before: str | None, runs: int) -> str | None:
         """The id of the run so many older than `before`, or than the newest."""

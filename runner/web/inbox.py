@@ -35,9 +35,14 @@ class AnswerRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by: str = ""
 
 
-async def inbox(answers: Answers, most: int = MOST_LISTED) -> list[dict[str, Any]]:
-    """What runs wait for an answer to. Raises StoreError."""
-    return [question_document(question) for question in await answers.waiting(most)]
+async def inbox(answers: Answers, most: int = MOST_LISTED, after: tuple[str, str] = ("", "")) -> list[dict[str, Any]]:
+    """What runs wait for an answer to, behind the run and place `after`. Raises StoreError."""
+    return [question_document(question) for question in await answers.waiting(most, after)]
+
+
+async def asked_at(answers: Answers, run: str, action: str) -> dict[str, Any]:
+    """What one run waits for at one action. Raises RefusedError as `runner.engine.answers`, StoreError."""
+    return question_document(await answers.named(run, action))
 
 
 async def answer(answers: Answers, run: str, action: str, texts: Mapping[str, str], by: str) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class SearchableRecords(Records, Protocol):
     async def horizon(self, before: str | None, runs: int) -> str | None:
         """The run so many older."""
 
-    async def asking(self, most: int) -> Sequence[Due]:
+    async def asking(self, most: int, after: tuple[str, str] = ("", "")) -> Sequence[Due]:
         """Places that wait for an answer."""
 
     async def queued(self, runs: Sequence[str]) -> Mapping[str, Queued]:

@@ -127,8 +127,9 @@ select run, place, due from parked where due <= ? order by due, run, place limit
 select id from runs indexed by runs_superseded where superseded = 1 order by id;
 
 -- name: asking
--- Places that wait for an answer, those of the oldest runs first; walks the partial index of them alone.
-select run, place, due from parked indexed by parked_by_callback where callback is not null order by run, place limit ?;
+-- Places behind a run and place that wait for an answer, those of the oldest runs first; walks the partial index of them alone.
+select run, place, due from parked indexed by parked_by_callback
+where callback is not null and (run, place) > (?, ?) order by run, place limit ?;
 
 -- name: counts
 -- Runs by state, as triggers keep them; no state that no run has.

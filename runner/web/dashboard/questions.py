@@ -1,8 +1,10 @@
 """
 The Inbox: what runs wait for an answer to, each with a form made of the fields that are asked for.
 
-    /inbox          the questions, the oldest run's first
-    /inbox (POST)   the answer, by whom; on disk before the page comes back
+    /inbox                            the questions, the oldest run's first
+    /inbox?after=RUN&place=PLACE      those behind one, a page at a time
+    /inbox?run=RUN&action=ACTION      that one alone, however many stand before it
+    /inbox (POST)                     the answer, by whom; on disk before the page comes back
 
 Every page says in its navigation how many wait (`counted`). The command line answers too, and whoever has the address
 of a callback (`runner.triggers.callbacks`).
@@ -10,6 +12,7 @@ of a callback (`runner.triggers.callbacks`).
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import Request
@@ -22,7 +25,7 @@ from runner.records import Due
 from runner.web.caller import asked_by, caller_of, parse_form
 from runner.web.dashboard.frame import Frame, to
 from runner.web.door import is_page
-from runner.web.inbox import answer_form, inbox
+from runner.web.inbox import answer_form, asked_at, inbox
 from runner.web.services import Services
 
 PATH: Final = "/inbox"
@@ -30,6 +33,7 @@ SHOWN: Final = 50
 """Questions on the page."""
 
 MOST_COUNTED: Final = 99
+_CURSOR: Final = ("after", "place")
 _FIELD: Final = "field."
 _HINTS: Final = {
     "integer": "a whole number",
@@ -65,7 +69,8 @@ class Questions:
             await answer_form(self._services.answers, run, action, sent, asked_by(request))
         except (RefusedError, ActionError) as error:
             return await self._page(request, error, (run, action), sent)
-        return to(f"{PATH}?done=1")
+        kept = {name: request.query_params[name] for name in _CURSOR if name in request.query_params}
+        return to(f"{PATH}?{urlencode({**kept, 'done': 1})}")
 
     async def _page(
         self,
@@ -74,7 +79,14 @@ class Questions:
         at: tuple[str, str] = ("", ""),
         sent: Mapping[str, str] | None = None,
     ) -> Response:
-        asked = await inbox(self._services.answers, SHOWN + 1)
+        query, one = request.query_params, None
+        if query.get("run"):
+            try:
+                one = await asked_at(self._services.answers, query["run"], query.get("action", ""))
+            except RefusedError as refused:
+                error = error or refused
+        after = (query.get("after", ""), query.get("place", ""))
+        asked = [one] if one else await inbox(self._services.answers, SHOWN + 1, after)
         wrong = {each["path"].removeprefix("inputs."): each["message"] for each in getattr(error, "errors", ())}
         return self._frame.page(
             request,
@@ -83,7 +95,9 @@ class Questions:
             title="Inbox",
             error=str(error) if error else "",
             done="done" in request.query_params and not error,
-            more=len(asked) > SHOWN,
+            sends_to=f"{PATH}?{urlencode({name: text for name, text in query.items() if name != 'done'})}",
+            is_part=bool(one or after[0]),
+            following=_behind(asked[SHOWN - 1]) if len(asked) > SHOWN else "",
             questions=[
                 {**each, "form": _form(each["fields"], sent, wrong) if _is(each, at) else _form(each["fields"])}
                 for each in asked[:SHOWN]
@@ -102,6 +116,11 @@ def counted(app: ASGIApp, asking: Callable[[int], Awaitable[Sequence[Due]]]) -> 
         await app(scope, receive, send)
 
     return served
+
+
+def _behind(question: Mapping[str, Any]) -> str:
+    """The address of the page behind a question."""
+    return f"{PATH}?{urlencode(dict(zip(_CURSOR, (question['run'], question['action']), strict=True)))}"
 
 
 def _is(question: Mapping[str, Any], at: tuple[str, str]) -> bool:

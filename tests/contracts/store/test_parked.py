@@ -80,5 +80,7 @@ class TestSignals:
 
         assert await store.asking(10) == [Due("run-1", "a"), Due("run-1", "b"), Due("run-2", "ask", 90.0)]
         assert await store.asking(1) == [Due("run-1", "a")]
+        assert await store.asking(2, ("run-1", "a")) == [Due("run-1", "b"), Due("run-2", "ask", 90.0)]
+        assert await store.asking(9, ("run-2", "ask")) == []
         await store.append(parked("run-1", 3, unparks=("a",)))
         assert await store.asking(1) == [Due("run-1", "b")]

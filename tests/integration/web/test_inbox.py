@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from html import unescape
+from urllib.parse import quote
 
 import httpx
 
@@ -30,11 +32,20 @@ actions:
 """
 
 
-async def sent(browser: httpx.AsyncClient, run: str, action: str, **fields: str) -> httpx.Response:
+def back(page: str) -> str:
+    """Where the forms of a page of the Inbox go."""
+    found = re.search(r'method="post" action="(/inbox[^"]*)"', page)
+    assert found is not None
+    return found[1]
+
+
+async def sent(
+    browser: httpx.AsyncClient, run: str, action: str, *, at: str = "/inbox", **fields: str
+) -> httpx.Response:
     """The form of a question, filled in."""
     token = form_token((await browser.get("/inbox")).text)
     typed = {f"field.{name}": text for name, text in fields.items()}
-    return await browser.post("/inbox", data={"csrf": token, "run": run, "action": action, **typed})
+    return await browser.post(at, data={"csrf": token, "run": run, "action": action, **typed})
 
 
 async def output(portal: Portal, run: str) -> Mapping[str, object]:
@@ -153,7 +164,7 @@ async def test_each_item_is_answered_by_its_own_form(portal: Portal) -> None:
 
 
 async def test_the_counter_says_how_many_wait(portal: Portal) -> None:
-    """On every page, to a bound."""
+    """On every page, to a bound; the Inbox shows fifty a page, each with its form, and one alone from where it is asked."""
     many = EACH.replace("[1, 2]", str(list(range(120)))).replace(
         "config: {actions", "concurrency: 120, config: {actions"
     )
@@ -162,9 +173,29 @@ async def test_the_counter_says_how_many_wait(portal: Portal) -> None:
     async with portal.browser() as browser:
         while 'id="asking">99+<' not in (page := await browser.get("/api")).text:
             pass
-        inbox = await browser.get("/inbox")
+        pages, following = [], "/inbox"
+        while following:
+            pages.append((await browser.get(following)).text)
+            found = re.search(r'rel="next" href="([^"]+)"', pages[-1])
+            following = unescape(found[1]) if found else ""
+        asked = [place for each in pages for place in re.findall(r'name="action" value="(sites[^"]+)"', each)]
+        place = quote(asked[110])
+        told = (await browser.get(f"/runs/{run}/action?place={place}")).text
+        alone = await browser.get(unescape(found[1]) if (found := re.search(r'"(/inbox\?run=[^"]+)"', told)) else "")
+        again = await sent(browser, run, asked[110], at=unescape(back(alone.text)), ok="perhaps")
+        done = await sent(browser, run, asked[60], at=unescape(back(pages[1])), ok="true")
+        told = (await browser.get(done.headers["location"])).text
+        over = await browser.get("/inbox", params={"run": run, "action": asked[60]})
+        beyond = await browser.get("/inbox", params={"after": run, "place": "z"})
 
     assert page.status_code == 200
-    assert inbox.text.count('<form class="card question"') == 50
-    assert "These are the 50 oldest" in inbox.text
-    assert f'href="/runs/{run}/action?place=sites%5B' in inbox.text
+    assert [each.count('<form class="card question"') for each in pages] == [50, 50, 20]
+    assert len(asked) == len(set(asked)) == 120
+    assert f'href="/runs/{run}/action?place=sites%5B' in pages[0]
+    assert re.findall(r'name="action" value="([^"]+)"', alone.text) == [asked[110]]
+    assert (again.status_code, again.text.count('<form class="card question"')) == (422, 1)
+    assert 'aria-invalid="true"' in again.text
+    assert re.findall(r'name="action" value="([^"]+)"', told) == [each for each in asked[50:101] if each != asked[60]]
+    assert "The answer is on disk" in told
+    assert (over.status_code, over.text.count('<form class="card question"')) == (422, 50)
+    assert "No further question stands" in beyond.text
