@@ -20,6 +20,7 @@ from runner.executors.sql.driver import Answer, Bounds
 from runner.executors.sql.mysql.connection import RunnerConnection
 from runner.executors.sql.mysql.failures import failure, lost
 from runner.executors.sql.mysql.values import bind, has_fraction, is_integer_column, read
+from runner.executors.sql.question_marks import with_question_marks
 from runner.executors.sql.rows import Rows, check_columns
 from runner.executors.sql.shape import Query
 from runner.executors.sql.values import MisfitError
@@ -204,25 +205,8 @@ class MysqlSession:
 
 
 def _render(query: Query) -> tuple[bytes, list[Any]]:
-    parts: list[str] = []
-    values: list[Any] = []
-    given = iter(query.values)
-    for piece in query.shape.pieces:
-        if isinstance(piece, str):
-            parts.append(piece)
-            continue
-        value = reveal(next(given))
-        spread = value if piece.alone_in_list and isinstance(value, list) else [value]
-        parts.append(", ".join("?" * len(spread)) or EMPTY_LIST)
-        try:
-            values += map(bind, spread)
-        except MisfitError as error:
-            raise PermanentError(f"{NAME}: {query.label}: {piece.source}: {error}", kind="value") from None
-    if len(values) > MOST_PARAMETERS:
-        raise PermanentError(
-            f"{NAME}: {query.label}: more than {MOST_PARAMETERS} values in one statement", kind="limit"
-        )
-    return "".join(parts).encode(), values
+    text, values = with_question_marks(query, bind, name=NAME, most=MOST_PARAMETERS, empty=EMPTY_LIST)
+    return text.encode(), values
 
 
 def _check_count(counted: int, bound: int, query: Query) -> None:

@@ -19,12 +19,11 @@ import anyio
 
 from runner.errors import ActionError, PermanentError, TemporaryError
 from runner.executors.sql.driver import Answer, Bounds
+from runner.executors.sql.question_marks import with_question_marks
 from runner.executors.sql.rows import Rows, check_columns
 from runner.executors.sql.shape import Query
 from runner.executors.sql.sqlite.failures import failure
 from runner.executors.sql.sqlite.values import bind, read
-from runner.executors.sql.values import MisfitError
-from runner.secret import reveal
 
 CHUNK: Final = 256
 MOST_VARIABLES: Final = 32_766
@@ -173,23 +172,7 @@ def _authorize(action: int, first: str | None, *_: str | None) -> int:
 
 
 def _render(query: Query) -> tuple[str, list[Any]]:
-    parts: list[str] = []
-    values: list[Any] = []
-    given = iter(query.values)
-    for piece in query.shape.pieces:
-        if isinstance(piece, str):
-            parts.append(piece)
-            continue
-        value = reveal(next(given))
-        spread = value if piece.alone_in_list and isinstance(value, list) else [value]
-        parts.append(", ".join("?" * len(spread)))
-        try:
-            values += map(bind, spread)
-        except MisfitError as error:
-            raise PermanentError(f"SQLite: {query.label}: {piece.source}: {error}", kind="value") from None
-    if len(values) > MOST_VARIABLES:
-        raise PermanentError(f"SQLite: {query.label}: more than {MOST_VARIABLES} values in one statement", kind="limit")
-    return "".join(parts), values
+    return with_question_marks(query, bind, name="SQLite", most=MOST_VARIABLES)
 
 
 def _failure(error: sqlite3.Error, query: Query) -> ActionError:
