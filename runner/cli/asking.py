@@ -8,7 +8,7 @@ Whom a command asks: a daemon elsewhere, the one beside it, or where none runs t
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -18,6 +18,9 @@ from runner.client.questions import Questions
 from runner.settings import Settings
 
 Query = Mapping[str, Any]
+
+BY: Final = "command line"
+"""Who answers, ends or reruns a run from here, as its history shows it."""
 
 
 @contextmanager

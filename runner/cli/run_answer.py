@@ -11,13 +11,11 @@ from urllib.parse import quote
 import click
 import msgspec
 
-from runner.cli.asking import reach
+from runner.cli.asking import BY, reach
 from runner.cli.elsewhere import elsewhere_options
 from runner.cli.options import config_option, inputs_option, json_option, load_settings
 from runner.cli.output import json_lines
 from runner.cli.run import parse_pairs
-
-BY = "command line"
 
 
 @click.command(short_help="Answer what a run waits for: the fields of a wait's callback.")

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import click
 import msgspec
 
-from runner.cli.asking import reach
+from runner.cli.asking import BY, reach
 from runner.cli.elsewhere import elsewhere_options
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import json_lines
@@ -20,8 +20,6 @@ from runner.client import Daemon
 from runner.client.questions import Questions
 from runner.errors import RunnerError
 from runner.settings import Loaded
-
-_BY = {"by": "command line"}
 
 
 @click.command(short_help="Ask runs to end; what their `finally` holds is done first.")
@@ -70,7 +68,7 @@ def rerun(context: click.Context, *, run: str, action: str, config: Path | None,
     loaded = load_settings(config)
     with reach(loaded.settings) as daemon:
         if daemon is not None:
-            query = {**_BY, "from": action}
+            query = {"by": BY, "from": action}
             lines = list(daemon.lines("POST", f"/runs/{quote(run, safe='')}/rerun", query=query))
             _tell(lines, as_json=as_json)
             return
@@ -92,7 +90,7 @@ def follow_run(daemon: Daemon | Questions, run: str, *, as_json: bool) -> int:
 
 def _cancel(daemon: Daemon | Questions, run: str) -> str | RunnerError:
     try:
-        (line,) = daemon.lines("POST", f"/runs/{quote(run, safe='')}/cancel", query=_BY)
+        (line,) = daemon.lines("POST", f"/runs/{quote(run, safe='')}/cancel", query={"by": BY})
     except RunnerError as error:
         return error
     return str(msgspec.json.decode(line)["run"])
