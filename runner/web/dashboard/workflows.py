@@ -21,6 +21,7 @@ from runner.clock import iso
 from runner.overviews import Strip
 from runner.records import RunRow
 from runner.web.dashboard.frame import Frame
+from runner.web.documents import shown_state
 from runner.web.run_search import STATES
 from runner.web.services import Services
 
@@ -113,7 +114,7 @@ def _listed(value: object) -> str:
 def _brief(run: RunRow) -> dict[str, Any]:
     return {
         "run": run.id,
-        "state": _state(run),
+        "state": shown_state(run),
         "at": iso(run.accepted_at),
         "trigger": run.trigger,
         "error": run.error,
@@ -123,16 +124,12 @@ def _brief(run: RunRow) -> dict[str, Any]:
 
 def _link(run: RunRow) -> Markup:
     """A run as one shape. Written by hand: a page has a thousand of them, and a template takes 20 ms for that."""
-    state, at = _state(run), iso(run.accepted_at)
+    state, at = shown_state(run), iso(run.accepted_at)
     told = f"{state} {at[:10]} {at[11:19]} UTC" + (f", at {run.failed_action}" if run.failed_action else "")
     return Markup(  # noqa: S704  what is no word of ours is escaped
         f'<li><a class="{state}" href="/runs/{escape(run.id)}" title="{escape(told)}">'
         f'<span aria-hidden="true">{_SHAPES[state]}</span><span class="unseen">{state}</span></a></li>'
     )
-
-
-def _state(run: RunRow) -> str:
-    return "waiting" if run.waiting and run.state == "running" else run.state
 
 
 def _fits(document: Mapping[str, Any], text: str) -> bool:
