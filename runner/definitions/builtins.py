@@ -19,8 +19,6 @@ from runner.definitions.response_headers import problem_of_header
 from runner.definitions.specs import WrittenConfig
 from runner.errors import Problem
 
-BUILTIN_TYPES: Final = ("set", "group", "stop", "wait", "workflow")
-
 WORKFLOW_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 
 ConfigModel = type[msgspec.Struct]

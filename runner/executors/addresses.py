@@ -53,11 +53,12 @@ _METADATA_NAMES: Final = frozenset(
 )
 _NUMERIC: Final = re.compile(r"\[.*\]|[0-9a-fx.]+")
 _LINK_LOCAL: Final = ip_network("169.254.0.0/16")
-_NAT64: Final = ip_network("64:ff9b::/96")
-_NAT64_LOCAL: Final = ip_network("64:ff9b:1::/48")
-_COMPATIBLE: Final = ip_network("::/96")
-_TRANSLATED: Final = ip_network("::ffff:0:0:0/96")
-_LAST_BITS: Final = (_NAT64, _NAT64_LOCAL, _COMPATIBLE, _TRANSLATED)
+_LAST_BITS: Final = (
+    IPv6Network("64:ff9b::/96"),  # NAT64
+    IPv6Network("64:ff9b:1::/48"),  # NAT64 of a network's own
+    IPv6Network("::/96"),  # compatible
+    IPv6Network("::ffff:0:0:0/96"),  # translated
+)
 """Networks whose addresses end in an IPv4 one."""
 _SHARED: Final = ip_network("100.64.0.0/10")
 _SITE_LOCAL: Final = ip_network("fec0::/10")
@@ -99,10 +100,7 @@ def _inner(address: Address) -> list[IPv4Address]:
     if isinstance(address, IPv4Address):
         return []
     found = [mapped for mapped in (address.ipv4_mapped, address.sixtofour) if mapped is not None]
-    if any(
-        isinstance(network, IPv6Network) and address in network
-        for network in (_NAT64, _NAT64_LOCAL, _COMPATIBLE, _TRANSLATED)
-    ):
+    if any(address in network for network in _LAST_BITS):
         found.append(IPv4Address(int(address) & 0xFFFF_FFFF))
     if address.teredo is not None:
         found.extend(address.teredo)
