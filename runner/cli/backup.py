@@ -7,7 +7,6 @@
 What they do is `runner.daemon.backup` and `runner.daemon.restore`.
 """
 
-import getpass
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ import anyio
 import click
 import msgspec
 
-from runner.cli.options import config_option, json_option, load_settings
+from runner.cli.options import config_option, json_option, load_settings, who
 from runner.cli.output import json_lines
 from runner.client import connect
 from runner.errors import StoreError
@@ -86,7 +85,7 @@ def restore(*, file: Path, resume: bool, config: Path | None) -> None:
 
     settings = load_settings(config).settings
     restored = anyio.run(
-        lambda: put_back(settings, file.absolute(), SystemClock(), resume=resume, by=f"{getpass.getuser()} (restore)")
+        lambda: put_back(settings, file.absolute(), SystemClock(), resume=resume, by=f"{who()} (restore)")
     )
     click.echo(f"restored the backup of {restored.made_at}")
     if not resume:

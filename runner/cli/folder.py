@@ -5,7 +5,7 @@ The workflows folder where no daemon answers: what one that starts now would loa
     the vault ──► what is wrong with the secrets that they name
     the store, read only ──► what became of the last firings, what is paused
 
-`runner.cli.workflows` calls it.
+`runner.cli.workflows` calls it, where nobody answers.
 """
 
 from typing import Any
@@ -19,8 +19,6 @@ from runner.secrets.usage import uses_of
 from runner.settings import Settings
 from runner.triggers.shown import with_firings, with_next
 from runner.web.catalog_documents import catalog_documents
-
-__all__ = ["read_folder", "workflow_documents"]
 
 
 def workflow_documents(settings: Settings) -> list[dict[str, Any]]:

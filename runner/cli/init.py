@@ -16,7 +16,7 @@ from typing import Final
 import anyio
 import click
 
-from runner.cli.secrets.opening import who
+from runner.cli.options import who
 from runner.clock import SystemClock
 from runner.errors import RunnerError
 from runner.secrets.keys import new_master_key, parse

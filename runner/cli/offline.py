@@ -3,7 +3,7 @@ The store's file where no daemon answers: read without its lock and without writ
 
     question ──► SQLite, connections that only read ──► runner.web.lookups ──► the documents that a daemon would give
 
-`runner.cli.runs` calls it.
+`runner.cli.runs`, `runner.cli.run_record` and `runner.cli.folder` call it.
 """
 
 import sqlite3

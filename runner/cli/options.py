@@ -1,9 +1,10 @@
 """
-What several commands have in common: options, `--config` among them, and the settings that it leads to.
+What several commands have in common: options, `--config` and the settings that it leads to, who asks.
 
     config.toml named by --config, else the one in the working folder, else none ──► Loaded
 """
 
+import getpass
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -46,6 +47,14 @@ def trigger_option(command: Command) -> Command:
         "--trigger", type=click.Path(path_type=Path), metavar="F", help="A JSON file: what $trigger means."
     )
     return option(command)
+
+
+def who() -> str:
+    """Whose command this is, as history and the audit log show it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return f"uid {os.getuid()}"
 
 
 def load_settings(config: Path | None, flags: Mapping[str, Any] | None = None) -> Loaded:

@@ -20,9 +20,9 @@ from runner.accounts.accounts import Accounts, Token, open_accounts
 from runner.accounts.credentials import SCOPES
 from runner.accounts.documents import token_document
 from runner.accounts.rows import accounts_path
-from runner.cli.options import config_option, json_option, load_settings
+from runner.cli.options import config_option, json_option, load_settings, who
 from runner.cli.output import json_lines, table, when
-from runner.cli.secrets.opening import open_own_vault, who
+from runner.cli.secrets.opening import open_own_vault
 from runner.clock import SystemClock, iso
 from runner.errors import AccessError, RunnerError, UsageError
 from runner.settings import Settings

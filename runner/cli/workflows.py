@@ -4,7 +4,6 @@
 The daemon answers, or where none runs the folder; a pause is then written under the store's lock.
 """
 
-import getpass
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any, Final
@@ -16,7 +15,7 @@ import msgspec
 
 from runner.cli.asking import ask, reach
 from runner.cli.elsewhere import elsewhere_options
-from runner.cli.options import config_option, json_option, load_settings
+from runner.cli.options import config_option, json_option, load_settings, who
 from runner.cli.output import compact, json_lines, table, when, word
 from runner.errors import Problem, RefusedError
 from runner.ports import Firings
@@ -86,7 +85,7 @@ def pause_command(*, name: str, config: Path | None) -> None:
     """
     Pause the workflow NAME: its triggers fire no more, over restarts too. It can still be started by hand.
     """
-    settings, by = load_settings(config).settings, getpass.getuser()
+    settings, by = load_settings(config).settings, who()
     _change(settings, name, "pause", {"by": by}, lambda firings: firings.pause(name, by))
     click.echo(f"{name} is paused: runner workflows resume {name}")
 
@@ -135,7 +134,7 @@ def _of_folder(settings: Settings) -> list[dict[str, Any]]:
 
 
 def _is_there(settings: Settings, name: str) -> bool:
-    from runner.cli.folder import read_folder  # noqa: PLC0415  a daemon that answers saves loading all of this
+    from runner.daemon.on_disk import read_folder  # noqa: PLC0415  a daemon that answers saves loading all of this
     from runner.web.catalog_documents import broken_document  # noqa: PLC0415  the same
 
     catalog = read_folder(settings)

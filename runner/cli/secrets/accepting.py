@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import config_option, load_settings
-from runner.cli.secrets.opening import who, with_vault
+from runner.cli.options import config_option, load_settings, who
+from runner.cli.secrets.opening import with_vault
 from runner.clock import SystemClock
 from runner.daemon.vault_keeper import accept
 from runner.secrets.vault import Vault

@@ -13,9 +13,9 @@ import click
 import msgspec
 
 from runner.cli.elsewhere import elsewhere, elsewhere_options
-from runner.cli.options import config_option, json_option, load_settings
+from runner.cli.options import config_option, json_option, load_settings, who
 from runner.cli.output import compact, json_lines, table, when
-from runner.cli.secrets.opening import who, with_vault
+from runner.cli.secrets.opening import with_vault
 from runner.client.api import Api
 from runner.errors import UsageError
 from runner.secrets.audit import AuditAction, Mark, VerificationKey, read_mark, read_verification_key

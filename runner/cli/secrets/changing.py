@@ -11,13 +11,13 @@ import anyio
 import click
 
 from runner.cli.elsewhere import elsewhere, elsewhere_options
-from runner.cli.folder import read_folder
-from runner.cli.options import config_option, json_option, load_settings
+from runner.cli.options import config_option, json_option, load_settings, who
 from runner.cli.output import json_lines
 from runner.cli.secrets.afar import delete_afar, rollback_afar, set_afar
 from runner.cli.secrets.asking import given
-from runner.cli.secrets.opening import warn_unerased, who, with_vault
+from runner.cli.secrets.opening import warn_unerased, with_vault
 from runner.cli.secrets.policies import policy_options
+from runner.daemon.on_disk import read_folder
 from runner.errors import RunnerError, UsageError
 from runner.executors import action_types
 from runner.secrets.documents import policy_document

@@ -7,7 +7,6 @@
 value is printed; the file itself is left as it is.
 """
 
-import getpass
 import io
 import os
 import stat
@@ -19,7 +18,7 @@ from typing import Final
 import click
 from dotenv.parser import parse_stream
 
-from runner.cli.options import config_option, json_option, load_settings
+from runner.cli.options import config_option, json_option, load_settings, who
 from runner.cli.output import json_lines
 from runner.cli.secrets.opening import with_vault
 from runner.errors import SecretError, UsageError
@@ -64,7 +63,7 @@ def import_command(
         states = {name: _state(vault.content.current.get(name), value) for name, value in values.items()}
         for name, state in states.items():
             if not dry_run and (state == "new" or (state == "changed" and replace)):
-                await vault.set(name, values[name], by=getpass.getuser(), short_ok=short_ok)
+                await vault.set(name, values[name], by=who(), short_ok=short_ok)
         return states
 
     states = with_vault(load_settings(config).settings, work)

@@ -6,8 +6,6 @@ Open the vault for one command.
 Every command of `runner secrets` comes through here.
 """
 
-import getpass
-import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -16,6 +14,7 @@ from typing import TypeVar
 import anyio
 import click
 
+from runner.cli.options import who
 from runner.clock import SystemClock
 from runner.errors import RunnerError, VaultKeyError
 from runner.secret import Secret
@@ -25,14 +24,6 @@ from runner.secrets.vault import Vault, open_vault
 from runner.settings import Settings
 
 T = TypeVar("T")
-
-
-def who() -> str:
-    """Whose command this is, as history and the audit log show it."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return f"uid {os.getuid()}"
 
 
 def warn_unerased(vault: Vault) -> None:

@@ -7,7 +7,6 @@ In this order, so that a kill at any instant loses no key: the vault opens under
 A running daemon is handed the key over its control socket and rotates the vault itself.
 """
 
-import getpass
 import os
 import sys
 from pathlib import Path
@@ -17,7 +16,7 @@ import anyio
 import click
 import msgspec
 
-from runner.cli.options import config_option, load_settings
+from runner.cli.options import config_option, load_settings, who
 from runner.cli.secrets.key_place import ConfigPlace, FilePlace, OtherPlace, key_place
 from runner.cli.secrets.opening import with_vault
 from runner.client import connect
@@ -122,7 +121,7 @@ def _exchange(
 
 
 def _rotated(settings: Settings, new: str) -> bool:
-    by = getpass.getuser()
+    by = who()
     with connect(settings.sqlite.path, os.environ) as daemon:
         if daemon is not None:
             body = {"key": new, "by": by}

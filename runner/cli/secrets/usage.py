@@ -13,11 +13,11 @@ import msgspec
 
 from runner.cli.asking import ask
 from runner.cli.elsewhere import elsewhere_options
-from runner.cli.folder import read_folder
 from runner.cli.judging import listed
 from runner.cli.options import config_option, json_option, load_settings
 from runner.cli.output import json_lines, table, when
 from runner.cli.secrets.opening import with_vault
+from runner.daemon.on_disk import read_folder
 from runner.errors import SecretMissingError
 from runner.executors import action_types
 from runner.secrets.content import SecretInfo
