@@ -28,7 +28,7 @@ CancelReason = Literal["person", "timeout", "newer", "parent"]
 FORMAT: Final = 1
 
 
-class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
+class Stored(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """
     A value as the journal has it: masked, with what is needed to use the real one.
 
@@ -47,7 +47,7 @@ class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
 Stored.__annotations__["json"] = msgspec.Raw
 
 
-class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """
     Why an attempt, an action or a run failed; what `$action.ID.error` shows. Masked before it is made.
 
@@ -71,7 +71,7 @@ class Parent(msgspec.Struct, frozen=True):
     depth: int
 
 
-class Event(msgspec.Struct, frozen=True, tag_field="e", omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, tag_field="e", omit_defaults=True, gc=False):
     """What they all are."""
 
 

@@ -7,14 +7,14 @@ Nothing secret is asked for or opened: a secret is its mask, and so is every val
 What `$env` gives is what it gives now. `runner.web` shows it; no run is touched.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
 from anyio.lowlevel import checkpoint
 
 from runner.engine.admission import Admissions
-from runner.engine.context import Context, Found
+from runner.engine.context import Context, Found, find
 from runner.engine.evolve import evolve
 from runner.engine.last import labels_of
 from runner.engine.services import Services
@@ -50,10 +50,12 @@ class Hindsight:
         if until is None:
             return None
         plan, so_far = await self._admissions.plan_of(row.revision), events[:until]
-        aside = _other_items(place)
         try:
-            state = await _folded(Run(row.id, plan), [event for event in so_far if not aside(event)])
+            state = await _folded(Run(row.id, plan), [event for event in so_far if is_seen(event, place)])
+            is_whole = not _leans_on_items(state.nodes.get(place))
         except IllegalEventError:  # an event leans on another item after all
+            is_whole = False
+        if not is_whole:
             state = await _folded(Run(row.id, plan), so_far)
         node = state.nodes.get(place)
         return None if node is None else await self._rendered(state, node)
@@ -114,19 +116,24 @@ class _Masks:
         return {**masks, **(await self._resolver.resolve(frozenset(), env, workflow, revision) if env else {})}
 
 
-def _other_items(place: str) -> Callable[[AnyEvent], bool]:
-    """Whether an event is of another item than the one that the place lies in: nothing of it can be seen from there."""
-    end = place.rfind("]")
-    if end < 0:
-        return lambda _: False
-    own = place[: end + 1]
-    others = own[: own.rfind("[") + 1]
+def is_seen(event: AnyEvent, place: str) -> bool:
+    """Whether an event may say something of a place: not where its item neither holds the place nor lies in it."""
+    at = str(getattr(event, "place", "") or getattr(event, "scope", ""))
+    end = at.find("]")
+    while end >= 0:
+        if not (place.startswith(at[: end + 1]) or at.startswith(place)):
+            return False
+        end = at.find("]", end + 1)
+    return True
 
-    def aside(event: AnyEvent) -> bool:
-        at = str(getattr(event, "place", "") or getattr(event, "scope", ""))
-        return at.startswith(others) and not at.startswith(own)
 
-    return aside
+def _leans_on_items(node: Node | None) -> bool:
+    """Whether its config names an action whose value is the list of its items' values."""
+    if node is None or node.plan.config is None:
+        return False
+    uses = node.plan.config.template.uses
+    named = {str(use.reference.path[0]) for use in uses if use.reference.root == "action"}
+    return any((each := find(node.body, name)) is not None and each.plan.items is not None for name in named)
 
 
 def _begun(events: Iterable[AnyEvent], place: str) -> int | None:

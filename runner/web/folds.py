@@ -11,9 +11,10 @@ from collections import OrderedDict
 from typing import Final, NamedTuple
 
 import anyio
-from anyio.lowlevel import checkpoint
+from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint
 
 from runner.definitions.model import Workflow
+from runner.engine.hindsight import is_seen
 from runner.errors import StoreError
 from runner.events import AnyEvent, Cancelling, Parked, Recovered, Rerun, Turn
 from runner.records import RunRow
@@ -25,6 +26,9 @@ MOST_PLACES: Final = 60_000
 
 SLICE: Final = 200
 """Appends that are folded at once."""
+
+EVENTS: Final = 500
+"""Events of one append that are folded at once."""
 
 _WHY: Final = {
     "timeout": "timed out",
@@ -65,14 +69,19 @@ class Folds:
         self._records = records
         self._kept: OrderedDict[str, Fold] = OrderedDict()
 
-    async def of(self, row: RunRow) -> Fold:
-        """The run as its journal has it now. Raises StoreError."""
+    async def of(self, row: RunRow, place: str = "") -> Fold:
+        """
+        The run as its journal has it now, or no more of it than one place needs. Raises StoreError.
+
+        A run that is not kept is not folded whole for an item: of the others nothing is shown on its page.
+        """
         fold = self._kept.get(row.id)
+        if fold is None and "[" in place:
+            fold = Fold(await self._definition(row))
+            await self._read(row.id, fold, place)
+            return fold
         if fold is None:
-            try:
-                workflow = await self._records.definition(row.revision)
-            except StoreError:
-                workflow = None
+            workflow = await self._definition(row)
             fold = self._kept.setdefault(row.id, Fold(workflow))
         self._kept.move_to_end(row.id)
         async with fold.lock:
@@ -80,12 +89,21 @@ class Folds:
         self._shrink()
         return fold
 
-    async def _read(self, run: str, fold: Fold) -> None:
+    async def _definition(self, row: RunRow) -> Workflow | None:
+        try:
+            return await self._records.definition(row.revision)
+        except StoreError:
+            return None
+
+    async def _read(self, run: str, fold: Fold, place: str = "") -> None:
         while True:
             rows = await self._records.read(run, after=fold.seq, most=SLICE)
             for row in rows:
-                for event in row.events:
-                    fold.apply(event)
+                for number, event in enumerate(row.events, 1):
+                    if not place or is_seen(event, place):
+                        fold.apply(event)
+                    if number % EVENTS == 0 and not place:
+                        await cancel_shielded_checkpoint()  # half of an append must not be taken in twice
                 fold.seq = row.seq
             if len(rows) < SLICE:
                 return

@@ -8,7 +8,7 @@ and no executor, so that a run of any revision can be shown; what never began is
 """
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -35,7 +35,6 @@ from runner.events import (
     Stored,
 )
 
-_ITEM: Final = re.compile(r"(.*)\[(\d+)\]")
 _ATTEMPT: Final = re.compile(r"~\d+$")
 _NUMBERS: Final = re.compile(r"\[\d+\]|~\d+")
 _STEP: Final = re.compile(r"\[\d+\]|/[^/\[~]+")
@@ -47,7 +46,7 @@ _OUTCOMES: Final[dict[str, ActionState]] = {
 }
 
 
-class Attempt(msgspec.Struct):
+class Attempt(msgspec.Struct, gc=False):
     """One try. Times in wall seconds; `outcome` is empty while it goes on."""
 
     number: int
@@ -58,11 +57,11 @@ class Attempt(msgspec.Struct):
     retry_at: float | None = None
 
 
-class Line(msgspec.Struct):
+class Line(msgspec.Struct, gc=False):
     """
     One place of the run. `items` is how many items a `for_each` has, `until` when its wait is over.
 
-    `asks`: it waits for an answer.
+    `asks`: it waits for an answer. Lines hold no circles, and the collector need not walk through tens of thousands.
     """
 
     place: str
@@ -100,7 +99,7 @@ class Timeline:
         self.phase: PhaseName = "main"
         self.cancelling: Cancelling | None = None
         self.recoveries = 0
-        self._counts: dict[str, Counter[ActionState]] = {}
+        self._counts: defaultdict[str, Counter[ActionState]] = defaultdict(Counter)
         self._workflow = workflow
         self._types = dict(_types(workflow.body, "")) if workflow is not None else {}
 
@@ -176,22 +175,23 @@ class Timeline:
     def _line(self, place: str, at: float) -> Line:
         line = self.lines.get(place)
         if line is None:
-            kind = self._types.get(_NUMBERS.sub("", place), "")
+            owner = _owner(place)
+            loop = self.lines.get(owner) if owner else None
+            kind = loop.type if loop is not None else self._types.get(_NUMBERS.sub("", place), "")
             line = self.lines[place] = Line(place, kind, started_at=at, attempts=[])
-            self._count(line, 1)
+            if owner:
+                self._counts[owner][line.state] += 1
             if not line.is_item:
                 self._outside.append(line)
         return line
 
     def _move(self, line: Line, state: ActionState) -> None:
-        self._count(line, -1)
+        owner = _owner(line.place)
+        if owner:
+            counts = self._counts[owner]
+            counts[line.state] -= 1
+            counts[state] += 1
         line.state = state
-        self._count(line, 1)
-
-    def _count(self, line: Line, by: int) -> None:
-        owner = _ITEM.fullmatch(line.place)
-        if owner is not None:
-            self._counts.setdefault(owner[1], Counter())[line.state] += by
 
     def _started(self, event: Started) -> None:
         line = self._line(event.place, event.at)
@@ -223,6 +223,11 @@ class Timeline:
             return
         line.value, line.error, line.ended_at = event.value, event.error, event.at
         self._move(line, event.state)
+
+
+def _owner(place: str) -> str:
+    """The `for_each` that a place is an item of; empty for any other."""
+    return place[: place.rindex("[")] if place.endswith("]") else ""
 
 
 def _types(body: Body, around: str) -> Iterator[tuple[str, str]]:

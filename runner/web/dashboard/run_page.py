@@ -97,7 +97,9 @@ class RunPages:
         return self._frame.page(
             request,
             "run.html",
-            **self._head(row, fold, now),
+            **self._head(row, now),
+            ended_error=failure_document(ended.error) if ended else None,
+            recoveries=timeline.recoveries,
             rows=run_view.rows(timeline, span),
             graph=self._graph(row, fold),
             why=why_waits(queued),
@@ -112,8 +114,8 @@ class RunPages:
 
     async def action(self, request: Request) -> Response:
         """One place of it."""
-        row, fold = await self._folded(request)
         place, now = request.query_params.get("place", "")[:_LONGEST_PLACE], self._services.clock.wall()
+        row, fold = await self._folded(request, place)
         span = run_view.span_of(fold.timeline, now)
         found = run_view.one(fold.timeline, span, place)
         if found is None:
@@ -127,7 +129,7 @@ class RunPages:
         return self._frame.page(
             request,
             "action.html",
-            **self._head(row, fold, now),
+            **self._head(row, now),
             sent=input_,
             beside=await self._beside(row, place),
             row=found,
@@ -160,7 +162,7 @@ class RunPages:
         other = next((each for each in await self._services.records.find(wanted) if each.id != row.id), None)
         if other is None:
             return None
-        fold = await self._folds.of(other)
+        fold = await self._folds.of(other, place)
         span = run_view.span_of(fold.timeline, self._services.clock.wall())
         found = run_view.one(fold.timeline, span, place)
         if found is None or found.line.started_at is None:
@@ -170,7 +172,7 @@ class RunPages:
 
     async def journal(self, request: Request) -> Response:
         """The appends of the run."""
-        row, fold = await self._folded(request)
+        row = await self._row(request)
         after = _number(request, "after", 0)
         found = await self._services.records.read(row.id, after=after, most=JOURNAL_ROWS + 1)
         events = [
@@ -184,7 +186,7 @@ class RunPages:
             for each in found[:JOURNAL_ROWS]
         ]
         following = found[JOURNAL_ROWS - 1].seq if len(found) > JOURNAL_ROWS else None
-        head = self._head(row, fold, self._services.clock.wall())
+        head = self._head(row, self._services.clock.wall())
         return self._frame.page(request, "journal.html", **head, appends=events, next=following)
 
     async def value(self, request: Request) -> Response:
@@ -214,15 +216,20 @@ class RunPages:
         done = await self._services.running.rerun(request.path_params["run"], form.get("from", ""), asked_by(request))
         return to(f"{PATH}/{done['run']}")
 
-    async def _folded(self, request: Request) -> tuple[RunRow, Fold]:
+    async def _folded(self, request: Request, place: str = "") -> tuple[RunRow, Fold]:
+        """The run, and its fold as far as a place needs it."""
+        row = await self._row(request)
+        return row, await self._folds.of(row, place)
+
+    async def _row(self, request: Request) -> RunRow:
         row = await self._services.records.get(request.path_params["run"])
         if row is None:
             raise HTTPException(404)
         if row.ended_at is None:
             self._services.running.hand_over(row.id)
-        return row, await self._folds.of(row)
+        return row
 
-    def _head(self, row: RunRow, fold: Fold, now: float) -> dict[str, Any]:
+    def _head(self, row: RunRow, now: float) -> dict[str, Any]:
         """What each page of a run begins with."""
         return {
             "title": f"{row.workflow} {row.id[10:18]}",
@@ -230,8 +237,6 @@ class RunPages:
             "shown_state": shown_state(row),
             "lasted": lasted(row, now),
             "is_live": row.ended_at is None,
-            "ended_error": failure_document(fold.timeline.ended.error) if fold.timeline.ended else None,
-            "recoveries": fold.timeline.recoveries,
         }
 
     def _graph(self, row: RunRow, fold: Fold) -> Markup | None:

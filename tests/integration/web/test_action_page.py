@@ -109,3 +109,44 @@ actions:
     assert "cAnArY" not in parse.text
     assert "cannot be told" not in never.text
     assert sent(never) == ""
+
+
+LOOPS = """
+actions:
+  - {id: first, type: set, for_each: [1, 2, 3], config: {n: $item}}
+  - id: each
+    type: group
+    for_each: [10, 20]
+    config:
+      actions:
+        - {id: inner, type: set, for_each: [4, 5], config: {m: "$item"}}
+        - {id: named, type: set, config: {inner: $action.inner, all: $action.first, x: $item}}
+        - {id: bad, type: set, if: $item > 15, config: "{{ 'x' | int }}"}
+  - {id: after, type: set, config: {all: $action.first}}
+  - {id: plain, type: set, config: {word: hello}}
+finally:
+  - {id: last, type: set, config: {all: $action.first, word: "$action.first[2].n"}}
+"""
+
+
+async def test_an_action_sees_the_items_that_it_names_and_a_page_of_an_item_is_as_of_the_whole_run(
+    portal: Portal,
+) -> None:
+    """However much of the journal was passed over for it: other items, loops in an item and around it, a failed run."""
+    await loaded(portal, loops=LOOPS)
+    run = await started(portal, "loops")
+    places = ["each[1]/named", "each[0]/inner[1]", "each[1]/bad", "first[2]", "each[1]"]
+    async with portal.browser() as browser:
+        alone = [await browser.get(f"/runs/{run}/action", params={"place": place}) for place in places]
+        last = await browser.get(f"/runs/{run}/action", params={"place": "last"})
+        assert (await browser.get(f"/runs/{run}")).status_code == 200
+        again = [await browser.get(f"/runs/{run}/action", params={"place": place}) for place in places]
+    first = [{"n": 1}, {"n": 2}, {"n": 3}]
+
+    assert [page.status_code for page in alone] == [200] * len(places)
+    assert httpx.Response(200, text=sent(alone[0])).json() == {"inner": [{"m": 4}, {"m": 5}], "all": first, "x": 20}
+    assert httpx.Response(200, text=sent(alone[3])).json() == {"n": 3}
+    assert httpx.Response(200, text=sent(last)).json() == {"all": first, "word": 3}
+    assert 'role="alert"' in alone[2].text
+    assert "Inside of it" in alone[4].text
+    assert [page.text.partition("<main")[2] for page in alone] == [page.text.partition("<main")[2] for page in again]
