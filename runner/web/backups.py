@@ -12,10 +12,11 @@ from typing import Any
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from runner.errors import UsageError
+from runner.web.json_lines import streamed
 
 BackUp = Callable[[Path], AsyncIterator[dict[str, Any]]]
 """Makes a backup at an absolute path. Raises StoreError before its first document, or in the middle."""
@@ -35,12 +36,6 @@ def backup_route(back_up: BackUp) -> Route:
         if not Path(wanted.path).is_absolute():
             raise UsageError("path: expected an absolute one")
         documents = back_up(Path(wanted.path))
-        return StreamingResponse(_lines(await anext(documents), documents), media_type="application/x-ndjson")
+        return streamed(await anext(documents), documents)
 
     return Route("/backup", backup, methods=["POST"])
-
-
-async def _lines(first: dict[str, Any], rest: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
-    yield msgspec.json.encode(first) + b"\n"
-    async for document in rest:
-        yield msgspec.json.encode(document) + b"\n"

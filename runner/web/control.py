@@ -15,27 +15,25 @@ Answers are JSON, one object a line. Only root and the daemon's own user reach t
 is no other proof of who asks. `runner.client` is the other end.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from runner.errors import RefusedError, RunnerError, UsageError
-from runner.web.documents import lines_of
 from runner.web.health import Reasons, health_app
-from runner.web.lines import AnyLine, RunRequest
+from runner.web.json_lines import json_lines, streamed
+from runner.web.lines import RunRequest
 from runner.web.lookups import Records, list_runs, run_filter, show_run
 from runner.web.problems import PROBLEM_HANDLERS, error_problem, problem
 from runner.web.running import Running
 
 MOST_BYTES: Final = 8_000_000
 """Of a request's body: a workflow's source is at most 1 MB, inputs and trigger have their own bounds in the engine."""
-
-_LINES: Final = "application/x-ndjson"
 
 Documents = Callable[[], Awaitable[Iterable[Mapping[str, Any]]]]
 
@@ -49,7 +47,7 @@ def control_app(
         wanted = msgspec.json.decode(await _body(request), type=RunRequest)
         lines = running.start(wanted)
         first = await anext(lines)
-        return StreamingResponse(_written(first, lines), media_type=_LINES)
+        return streamed(first, lines)
 
     async def runs(request: Request) -> Response:
         query = request.query_params
@@ -59,28 +57,28 @@ def control_app(
             limit=_number(query.get("limit", "50")),
             before=query.get("before"),
         )
-        return _lines(await list_runs(records, wanted))
+        return json_lines(await list_runs(records, wanted))
 
     async def one_run(request: Request) -> Response:
-        return _lines([await show_run(records, request.path_params["run"])])
+        return json_lines([await show_run(records, request.path_params["run"])])
 
     async def lines_of_run(request: Request) -> Response:
         lines = running.follow(request.path_params["run"])
         first = await anext(lines)
-        return StreamingResponse(_written(first, lines), media_type=_LINES)
+        return streamed(first, lines)
 
     async def cancel(request: Request) -> Response:
-        return _lines([await running.cancel(request.path_params["run"], request.query_params.get("by", ""))])
+        return json_lines([await running.cancel(request.path_params["run"], request.query_params.get("by", ""))])
 
     async def rerun(request: Request) -> Response:
         run, query = request.path_params["run"], request.query_params
-        return _lines([await running.rerun(run, query.get("from", ""), query.get("by", ""))])
+        return json_lines([await running.rerun(run, query.get("from", ""), query.get("by", ""))])
 
     async def all_workflows(_: Request) -> Response:
-        return _lines(await workflows())
+        return json_lines(await workflows())
 
     async def one_workflow(request: Request) -> Response:
-        return _lines(_named(await workflows(), request.path_params["name"]))
+        return json_lines(_named(await workflows(), request.path_params["name"]))
 
     health = health_app(reasons)
     return Starlette(
@@ -107,12 +105,6 @@ def _named(documents: Iterable[Mapping[str, Any]], name: str) -> list[Mapping[st
     return found
 
 
-async def _written(first: AnyLine, lines: AsyncIterator[AnyLine]) -> AsyncIterator[bytes]:
-    yield msgspec.json.encode(first) + b"\n"
-    async for line in lines:
-        yield msgspec.json.encode(line) + b"\n"
-
-
 async def _body(request: Request) -> bytes:
     data = bytearray()
     async for chunk in request.stream():
@@ -126,10 +118,6 @@ def _number(text: str) -> int:
     if not text.isdecimal() or len(text) > 9:  # noqa: PLR2004  no list is that long
         raise UsageError("limit: expected a number")
     return int(text)
-
-
-def _lines(documents: Iterable[Mapping[str, Any]]) -> Response:
-    return Response(b"".join(lines_of(documents)), media_type=_LINES)
 
 
 async def _malformed(_: Request, error: Exception) -> Response:

@@ -7,7 +7,6 @@ Everything in them comes from the masked journal. Times are ISO 8601 in UTC, dur
 that the journal has, so that no number loses a digit.
 """
 
-from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -92,11 +91,6 @@ async def stored_json(stored: Stored | None, run: str, blobs: Blobs) -> msgspec.
     if stored.blob is not None:
         return msgspec.Raw(await blobs.blob(run, stored.blob))
     return stored.json if stored.json is not None else _NULL
-
-
-def lines_of(documents: Iterable[object]) -> Iterable[bytes]:
-    """Documents as JSON, one a line."""
-    return (msgspec.json.encode(document) + b"\n" for document in documents)
 
 
 async def _action(line: Line, timeline: Timeline, run: str, blobs: Blobs) -> dict[str, Any]:

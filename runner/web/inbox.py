@@ -22,7 +22,7 @@ from runner.definitions.input_texts import meant, parse_inputs
 from runner.engine.answers import Answers
 from runner.engine.callbacks import question_document
 from runner.errors import UsageError
-from runner.web.documents import lines_of
+from runner.web.json_lines import json_lines
 
 MOST_LISTED: Final = 200
 
@@ -81,14 +81,10 @@ def inbox_routes(answers: Answers) -> list[Route]:
         limit = request.query_params.get("limit", str(MOST_LISTED))
         if limit not in map(str, range(1, MOST_LISTED + 1)):
             raise UsageError(f"limit: expected a number from 1 to {MOST_LISTED}")
-        return _lines(await inbox(answers, int(limit)))
+        return json_lines(await inbox(answers, int(limit)))
 
     async def answered(request: Request) -> Response:
         wanted = msgspec.json.decode(await request.body(), type=AnswerRequest)
-        return _lines([await answer(answers, request.path_params["run"], wanted.action, wanted.inputs, wanted.by)])
+        return json_lines([await answer(answers, request.path_params["run"], wanted.action, wanted.inputs, wanted.by)])
 
     return [Route("/inbox", waiting), Route("/runs/{run}/answer", answered, methods=["POST"])]
-
-
-def _lines(documents: list[dict[str, Any]]) -> Response:
-    return Response(b"".join(lines_of(documents)), media_type="application/x-ndjson")

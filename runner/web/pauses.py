@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 from starlette.requests import Request
@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from runner.clock import iso
 from runner.records import Paused
+from runner.web.json_lines import json_lines
 
 
 class Pauses(Protocol):
@@ -42,18 +43,14 @@ def pause_routes(pauses: Pauses, require: Callable[[str], object]) -> list[Route
         wanted = msgspec.json.decode(await request.body(), type=PauseRequest)
         require(name)
         paused = await pauses.pause(name, wanted.by)
-        return _line({"name": name, "paused": {"at": iso(paused.at), "by": paused.by}})
+        return json_lines([{"name": name, "paused": {"at": iso(paused.at), "by": paused.by}}])
 
     async def resume(request: Request) -> Response:
         name = request.path_params["name"]
         await pauses.resume(name)
-        return _line({"name": name, "paused": None})
+        return json_lines([{"name": name, "paused": None}])
 
     return [
         Route("/workflows/{name}/pause", pause, methods=["POST"]),
         Route("/workflows/{name}/resume", resume, methods=["POST"]),
     ]
-
-
-def _line(document: dict[str, Any]) -> Response:
-    return Response(msgspec.json.encode(document) + b"\n", media_type="application/x-ndjson")

@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from runner.web.json_lines import json_lines
+
 _MOST: Final = 100_000
 """Bytes of a request: a key has 71 characters, a passphrase a few more."""
 
@@ -49,6 +51,6 @@ def rotation_route(rotate: Rotate) -> Route:
                 return Response(b"", 413)
         wanted = msgspec.json.decode(bytes(data), type=RotationRequest)
         answer = RotationAnswer(await rotate(wanted.key, wanted.by))
-        return Response(msgspec.json.encode(answer) + b"\n", media_type="application/x-ndjson")
+        return json_lines([answer])
 
     return Route("/rotate", handle, methods=["POST"])

@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from runner.web.documents import lines_of
+from runner.web.json_lines import json_lines
 
 
 def usage_route(documents: Callable[[], Awaitable[Iterable[Mapping[str, Any]]]]) -> Route:
     """The route, which answers one document a line."""
 
     async def usage(_: Request) -> Response:
-        return Response(b"".join(lines_of(await documents())), media_type="application/x-ndjson")
+        return json_lines(await documents())
 
     return Route("/secrets/usage", usage)
