@@ -24,7 +24,7 @@ from runner.clock import Clock
 from runner.definitions.catalog import EMPTY, Catalog, build
 from runner.definitions.folder import changed_at, read, scan
 from runner.definitions.specs import Specs
-from runner.definitions.stillness import STILL, Signature, Stillness
+from runner.definitions.stillness import LONGEST, STILL, Signature, Stillness
 from runner.errors import Problem
 from runner.nudge import Nudge
 
@@ -37,7 +37,8 @@ async def watch(
     folder: Path, specs: Specs, clock: Clock, previous: Catalog = EMPTY
 ) -> AsyncIterator[ObjectReceiveStream[Catalog]]:
     """
-    The catalogs of a folder, the first at once: what has stood still by then, and what `previous` keeps in force.
+    The catalogs of a folder. The first waits for files that were written just now, a second at most: it is what has
+    stood still by then, and what `previous` keeps in force.
 
     `previous` is the last good catalog of an earlier process, if there is one. Ends with the block.
     """
@@ -67,12 +68,22 @@ class Watcher:
         """Look, hand on what is new, wait for a notice or for the time; forever."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._notices)
+            await self._rest_first()
             while True:
                 self._nudge.clear()
                 catalog, wait = await self.look()
                 if catalog is not None:
                     await catalogs.send(catalog)
                 await self._nudge.rest(COMPARE if wait is None else wait)
+
+    async def _rest_first(self) -> None:
+        """Whoever writes a file and starts at once means that file too."""
+        began = self._clock.monotonic()
+        while self._clock.monotonic() - began < LONGEST:
+            age = self._clock.wall() - await to_thread.run_sync(_newest, self._folder)
+            if not 0 <= age < STILL:
+                return
+            await self._clock.sleep(STILL - age)
 
     async def look(self) -> tuple[Catalog | None, float | None]:
         """One comparison: the catalog if it is new, and the seconds after which to look again for files that move."""
@@ -138,6 +149,14 @@ class Watcher:
                     self._folder, watch_filter=None, debounce=50, step=20, recursive=False, stop_event=stop
                 ):
                     self._nudge.set()
+
+
+def _newest(folder: Path) -> float:
+    """Wall time of the last change of a file in it."""
+    try:
+        return max(map(changed_at, scan(folder).values()), default=0.0)
+    except OSError:  # the look that follows tells of it
+        return 0.0
 
 
 async def _at_the_end(stop: anyio.Event) -> None:

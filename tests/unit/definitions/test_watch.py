@@ -64,6 +64,16 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
 
 
+class TestStart:
+    async def test_a_file_that_was_written_just_now_is_in_the_first_catalog(self, tmp_path: Path) -> None:
+        """Whoever writes a file and starts at once means that file too; it rests in the meantime."""
+        (tmp_path / "a.yaml").write_text(GOOD % 1)
+        async with watch(tmp_path, SPECS, SystemClock()) as catalogs:
+            first = await catalogs.receive()
+
+        assert first.entries.keys() == {"a"}
+
+
 class TestPieces:
     async def test_a_good_file_cut_at_each_of_its_bytes_never_replaces_the_good_one(self, folder: Folder) -> None:
         """It is written byte by byte, a look at each; the old version is in force until the last byte has rested."""
