@@ -197,7 +197,9 @@ class TestSessions:
         """The kind is `connection`, and the next attempt has a new one."""
 
         async def kill() -> None:
-            query = "select id from information_schema.processlist where info like 'select sleep(31)%'"
+            query = (
+                "select id from information_schema.processlist where db = database() and info like 'select sleep(31)%'"
+            )
             while not (found := await attempt(url, query))["rows"]:
                 await anyio.lowlevel.checkpoint()
             await attempt(url, f"kill {found['row']['id']}", config={"transaction": False})
@@ -215,7 +217,7 @@ class TestSessions:
         with anyio.move_on_after(0.3):
             await attempt(url, "select sleep(32) as s")
 
-        query = "select count(*) as n from information_schema.processlist where info like 'select sleep(32)%'"
+        query = "select count(*) as n from information_schema.processlist where db = database() and info like 'select sleep(32)%'"
         with anyio.fail_after(30):
             while (await attempt(url, query))["row"]["n"]:
                 await anyio.lowlevel.checkpoint()

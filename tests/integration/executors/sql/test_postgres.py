@@ -248,7 +248,7 @@ class TestTransactions:
         """The server went away while it committed."""
 
         async def kill() -> None:
-            query = "select count(pg_terminate_backend(pid)) from pg_stat_activity where query = 'commit' and state = 'active' and pid <> pg_backend_pid()"
+            query = "select count(pg_terminate_backend(pid)) from pg_stat_activity where query = 'commit' and state = 'active' and datname = current_database() and pid <> pg_backend_pid()"
             while not await server(postgres_url, query):
                 await anyio.lowlevel.checkpoint()
 
@@ -271,7 +271,7 @@ class TestTransactions:
         async with anyio.create_task_group() as group:
 
             async def kill() -> None:
-                query = "select count(pg_terminate_backend(pid)) from pg_stat_activity where query like '%pg_sleep(31)%' and pid <> pg_backend_pid()"
+                query = "select count(pg_terminate_backend(pid)) from pg_stat_activity where query like '%pg_sleep(31)%' and datname = current_database() and pid <> pg_backend_pid()"
                 while not await server(postgres_url, query):
                     await anyio.lowlevel.checkpoint()
 
@@ -292,7 +292,7 @@ class TestTransactions:
         with pytest.raises(TimeoutError), anyio.fail_after(0.3):
             await attempt(postgres_url, "select pg_sleep(32), pg_backend_pid()")
 
-        query = "select count(*) from pg_stat_activity where query like '%pg_sleep(32)%' and state = 'active' and pid <> pg_backend_pid()"
+        query = "select count(*) from pg_stat_activity where query like '%pg_sleep(32)%' and state = 'active' and datname = current_database() and pid <> pg_backend_pid()"
         assert await server(postgres_url, query) == 0
         await quiet()
         assert (await attempt(postgres_url, "select pg_backend_pid() as pid"))["row"] == before
