@@ -21,6 +21,9 @@ PYTEST_WORKERS ?= auto
 # What the examples read as $env.DATABASE_URL; compose.yaml sets a PostgreSQL instead.
 export DATABASE_URL ?= sqlite://./data/files/demo.db
 
+# Many tests start processes of Runner's: compiled once, not by each of them, whatever the caller's environment says.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench screenshots compose services lock clean
 
@@ -33,7 +36,7 @@ run: $(VENV)/.runtime
 	$(BIN)/runner start --config config.toml --dashboard
 
 test: $(VENV)/.dev
-	$(BIN)/python -m tests.services -- $(BIN)/pytest -n $(PYTEST_WORKERS) -m "not benchmark" $(PYTEST_ARGS)
+	$(BIN)/python -m tests.services -- $(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal -m "not benchmark" $(PYTEST_ARGS)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.services -- $(BIN)/pytest -s -m benchmark --timeout=600 tests/benchmarks/*.py $(PYTEST_ARGS)

@@ -28,11 +28,6 @@ settings.load_profile("suite")
 """No test of properties fails for the time that a busy machine takes."""
 
 
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("suite")
-"""No test of properties fails for the time that a busy machine takes."""
-
-
 class OpenServer(Protocol):
     """What the fixture `http_server` is: call it as often as the test needs servers."""
 

@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ from urllib.parse import quote
 import anyio
 import pytest
 
-from tests.acceptance.warm import Warm
+from tests.acceptance.warm import Forked, shared
 
 RUNNER = Path(sys.executable).with_name("runner")
 PATIENCE = 30.0
@@ -36,7 +37,7 @@ PATIENCE = 30.0
 class Daemon:
     """A daemon's process and the lines of its log so far."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+    def __init__(self, process: "subprocess.Popen[bytes] | Forked") -> None:
         self.process = process
         self.lines: list[dict[str, Any]] = []
         self.raw = b""
@@ -85,18 +86,21 @@ class Daemon:
 
 
 class Installation:
-    """A folder with a config.toml, as `runner init` leaves it, on ports that are free."""
+    """
+    A folder with a config.toml, as `runner init` leaves it, on ports that are free.
 
-    def __init__(self, folder: Path) -> None:
+    Its commands and daemons are forks of a process that has loaded them; `fresh`: each is started anew, as a person does.
+    """
+
+    def __init__(self, folder: Path, *, fresh: bool = False) -> None:
         self.folder = folder
+        self.fresh = fresh
         self.environ = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("RUNNERD_", "RUNNER_")) and name not in {"NO_COLOR", "FORCE_COLOR"}
         }
         self.said = b""
-        self.warm: Warm | None = None
-        """What its commands are forks of; None: each is started anew."""
         self.run("init", check=True)
         (folder / "workflows" / "hello.yaml").unlink()
         self.settings(shutdown_timeout="30s")
@@ -127,20 +131,17 @@ class Installation:
         environ: Mapping[str, str] | None = None,
     ) -> "subprocess.CompletedProcess[bytes]":
         """`runner WORDS` in the folder."""
-        environ = {**self.environ, **(environ or {})}
-        if self.warm is None:
-            done = subprocess.run(
-                [RUNNER, *words],
-                cwd=self.folder,
-                env=environ,
-                input=stdin,
-                stdin=subprocess.DEVNULL if stdin is None else None,
-                capture_output=True,
-                timeout=PATIENCE * 2,
-                check=False,
-            )
-        else:
-            done = self.warm.run(words, folder=self.folder, environ=environ, stdin=stdin)
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
+            given.write(stdin or b"")
+            given.seek(0)
+            process = self._start((RUNNER, *words), environ, (given.fileno(), out.fileno(), said.fileno()))
+            try:
+                status = process.wait(PATIENCE * 2)
+            finally:
+                process.kill()
+            out.seek(0)
+            said.seek(0)
+            done = subprocess.CompletedProcess([*words], status, out.read(), said.read())
         self.said += done.stdout + done.stderr
         assert not check or done.returncode == 0, done.stderr.decode()
         return done
@@ -172,15 +173,13 @@ class Installation:
     def spawn(
         self, *flags: str, environ: Mapping[str, str] | None = None, command: Sequence[str | Path] = (RUNNER,)
     ) -> Iterator[Daemon]:
-        """The process of `runner start`, ready or not; `command` is what stands for `runner`."""
-        process = subprocess.Popen(
-            [*command, "start", *flags],
-            cwd=self.folder,
-            env={**self.environ, **(environ or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
+        """The process of `runner start`, ready or not; `command` is what stands for `runner`: a Python file, its words."""
+        reading, writing = os.pipe()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        process = self._start((*command, "start", *flags), environ, (nothing, nothing, writing))
+        process.stderr = os.fdopen(reading, "rb")
+        os.close(nothing)
+        os.close(writing)
         daemon = Daemon(process)
         try:
             yield daemon
@@ -191,6 +190,16 @@ class Installation:
             self.said += daemon.raw
             assert process.stderr is not None
             process.stderr.close()
+
+    def _start(
+        self, command: Sequence[str | Path], environ: Mapping[str, str] | None, files: tuple[int, int, int]
+    ) -> "subprocess.Popen[bytes] | Forked":
+        """A process in the folder; `files` are its standard input, output and error."""
+        environ = {**self.environ, **(environ or {})}
+        if not self.fresh and "PYTHONPATH" not in environ:  # which is read when a process starts
+            return shared().start(command, folder=self.folder, environ=environ, files=files)
+        given, out, said = files
+        return subprocess.Popen(command, cwd=self.folder, env=environ, stdin=given, stdout=out, stderr=said)
 
     def leaks(self, secret: str) -> list[str]:
         """Where the secret stands in what Runner wrote: files of the data folder, output of commands, logs."""

@@ -11,8 +11,7 @@ import pytest
 import trustme
 from aiohttp import web
 
-from tests.acceptance.conftest import PATIENCE, Daemon, Installation
-from tests.acceptance.warm import Warm
+from tests.acceptance.conftest import Daemon, Installation
 from tests.conftest import OpenServer
 
 GREET = """
@@ -52,17 +51,9 @@ class Elsewhere:
         return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
-@pytest.fixture(scope="module")
-def warm() -> Iterator[Warm]:
-    """What all commands of these tests are forks of."""
-    with Warm(PATIENCE * 2) as warm:
-        yield warm
-
-
 @pytest.fixture
-def there(installation: Installation, warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
+def there(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
     """A daemon with two workflows, and a folder far away."""
-    installation.warm = warm
     installation.write("greet.yaml", GREET)
     installation.write("fails.yaml", FAILS)
     with installation.daemon("--dashboard") as daemon:

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import anyio
 import asyncpg
@@ -59,6 +60,12 @@ async def connected(url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Recor
         yield connection
     finally:
         await connection.close()
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Installation:
+    """Nothing of it is loaded before it is started."""
+    return Installation(tmp_path, fresh=True)
 
 
 async def test_a_dropped_file_does_real_work_within_two_seconds(

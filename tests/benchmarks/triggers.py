@@ -71,7 +71,7 @@ anyio.run(main, backend_options={"use_uvloop": True})
 @pytest.fixture
 def installation(tmp_path: Path) -> Installation:
     """A fresh installation."""
-    return Installation(tmp_path)
+    return Installation(tmp_path, fresh=True)
 
 
 def figure(name: str, text: str) -> None:

@@ -8,12 +8,13 @@ The dashboard as a person sees it: a real daemon, a real Chromium, a world of wo
 Nothing of Runner is imported here.
 """
 
+import asyncio
 import json
 import os
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
@@ -32,9 +33,21 @@ DESKTOP, PHONE = 1280, 360
 Scheme = Literal["light", "dark"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Last of all: Playwright leaves an event loop running in its process, under which no asynchronous test can run."""
-    items.sort(key=lambda item: item.path.is_relative_to(Path(__file__).parent))
+_loops: list[asyncio.AbstractEventLoop | None] = [None]
+"""Playwright's, which it leaves running in its process: under it no asynchronous test can run."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Playwright's loop runs during the tests of this folder alone."""
+    if not item.path.is_relative_to(Path(__file__).parent):
+        return (yield)
+    asyncio._set_running_loop(_loops.pop())
+    try:
+        return (yield)
+    finally:
+        _loops.append(asyncio._get_running_loop())
+        asyncio._set_running_loop(None)
 
 
 class Site:
@@ -76,7 +89,9 @@ def open_chrome() -> Iterator[Browser]:
 def chrome() -> Iterator[Browser]:
     """One a test process."""
     with open_chrome() as browser:
+        loop = asyncio.get_running_loop()
         yield browser
+        asyncio._set_running_loop(loop)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ async def test_a_secret_from_its_first_day_to_another_master_key(
     installation: Installation, http_server: OpenServer
 ) -> None:
     """Init, set, use, usage, replace, roll back, audit, another master key, run again: each as the README writes it."""
+    installation.fresh = True
     peer = Peer()
     server = await http_server(peer.handle)
     installation.write("fetch.yaml", WORKFLOW.format(url=server.url("/echo")))

@@ -1,7 +1,6 @@
 """A daemon that dies right before a COMMIT, or right after it: each insert of `exactly_once` is there once all the same."""
 
 import signal
-import sys
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -35,7 +34,7 @@ def lives(installation: Installation, all_are_in: anyio.Event) -> list[str]:
     """The runs, once the daemon has died at each of the aims and another one has ended what was left."""
     accepted: list[str] = []
     for when, at in AIMS:
-        aim = [sys.executable, aimed.__file__, when, str(at)]
+        aim = [aimed.__file__, when, str(at)]
         with installation.spawn(command=aim, environ=TRY_ON) as daemon:
             while len(accepted) < RUNS:
                 accepted.append(httpx.post(f"http://127.0.0.1:{daemon.port}/go").json()["run"])

@@ -9,7 +9,6 @@ A scripted run with every kind of action and phase; the daemon dies after each s
 import json
 import os
 import signal
-import sys
 from collections import Counter, defaultdict
 from contextlib import suppress
 from functools import partial
@@ -102,7 +101,7 @@ def lives(installation: Installation) -> tuple[list[str], int]:
     """A run for each kill; the runs that were accepted, in the last life whoever was not yet done, and the kills."""
     kills, environ = 0, {**TRY_ON, "RUNNERD_SERVER_PORT": str(processes.free_port())}
     for at in range(1, MOST_COMMITS, STRIDE):
-        command = [sys.executable, journal_aimed.__file__, str(at)]
+        command = [journal_aimed.__file__, str(at)]
         with installation.spawn(command=command, environ=environ) as daemon:
             with suppress(httpx.TransportError):
                 httpx.post(f"http://127.0.0.1:{daemon.port}/go", timeout=30)

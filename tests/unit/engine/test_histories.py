@@ -3,7 +3,7 @@ The whole engine against random histories: a store that commits, fails and crash
 
 The rules are those of `test_model`, driven on the real dispatcher: submit, commit k, the disk fails, an attempt ends, time
 passes, the clock is set, cancel, rerun, answer, reload, crash, and a second process that takes the store over while the
-first one lives on. `RUNNER_TEST_HISTORIES` says how many histories (25 where it is not set).
+first one lives on. `RUNNER_TEST_HISTORIES` says how many histories (12 where it is not set).
 """
 
 import os
@@ -22,7 +22,7 @@ from tests.unit.engine.harness import settled
 from tests.unit.engine.world import CHILD, FLOWS, SLOTS, Life, World
 
 A_YEAR = 31_536_000.0
-HISTORIES = int(os.environ.get("RUNNER_TEST_HISTORIES", "25"))
+HISTORIES = int(os.environ.get("RUNNER_TEST_HISTORIES", "12"))
 KEYS = st.none() | st.sampled_from(["one", "two"])
 PICK = st.integers(0, 999)
 

@@ -12,7 +12,7 @@ from runner.expressions.bounds import MAX_DEPTH, MAX_RESULT_BYTES, Evaluation
 from runner.expressions.scope import MappingScope
 from runner.expressions.template import LeafKind, compile_all, compile_expression, compile_template
 
-LONGEST_SECONDS = 0.25
+LONGEST_SECONDS = 0.5
 """Of this thread. All stay within 0.1 on a quiet machine; the rest is room for one that is busy."""
 
 

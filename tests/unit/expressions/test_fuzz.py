@@ -1,7 +1,7 @@
 """
 Random texts against grammar and evaluator: no exception but ours, no leak, nothing hostile read as a template.
 
-`RUNNER_FUZZ_TEXTS` says how many seeded texts are tried (100,000 where it is not set), `RUNNER_FUZZ_SEED` where they begin.
+`RUNNER_FUZZ_TEXTS` says how many seeded texts are tried (25,000 where it is not set), `RUNNER_FUZZ_SEED` where they begin.
 """
 
 import os
@@ -21,7 +21,7 @@ from runner.expressions.reference import ROOTS
 from runner.expressions.scope import MappingScope
 from runner.expressions.template import LeafKind, Template, compile_all, compile_template
 
-TEXTS = int(os.environ.get("RUNNER_FUZZ_TEXTS", "100000"))
+TEXTS = int(os.environ.get("RUNNER_FUZZ_TEXTS", "25000"))
 SEED = int(os.environ.get("RUNNER_FUZZ_SEED", "1"))
 
 SECRET = "zqSECRETqz"
