@@ -191,8 +191,8 @@ class Firings(Protocol):
     async def record(self, row: FiringRow) -> None:
         """A scheduled time that started no run is decided."""
 
-    async def recent(self, workflow: str, most: int) -> Sequence[FiringRow]:
-        """What became of the last firings, newest first."""
+    async def recent(self, workflows: Sequence[str], most: int) -> Sequence[FiringRow]:
+        """What became of the last firings of each schedule of these workflows, newest first."""
 
     async def pause(self, workflow: str, by: str) -> None:
         """Its triggers fire no more, until `resume`."""

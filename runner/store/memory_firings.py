@@ -5,6 +5,7 @@ Schedules and ends in memory: what `runner.store.firings` keeps on disk, with th
 durable when the store says so.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -79,10 +80,17 @@ class MemoryFirings:
         """A scheduled time started no run."""
         await self._hand_over(lambda: self._tables.write(row))
 
-    async def recent(self, workflow: str, most: int) -> Sequence[FiringRow]:
-        """What became of the last firings, newest first."""
-        rows = [row for row in self._tables.rows.values() if row.workflow == workflow]
-        return sorted(rows, key=lambda row: (-row.scheduled_at, row.trigger))[:most]
+    async def recent(self, workflows: Sequence[str], most: int) -> Sequence[FiringRow]:
+        """What became of the last firings of each schedule of these workflows, newest first."""
+        rows = [row for row in self._tables.rows.values() if row.workflow in workflows]
+        rows.sort(key=lambda row: (-row.scheduled_at, row.workflow, row.trigger))
+        seen: Counter[tuple[str, str]] = Counter()
+        found = []
+        for row in rows:
+            seen[row.workflow, row.trigger] += 1
+            if seen[row.workflow, row.trigger] <= most:
+                found.append(row)
+        return found
 
     async def pause(self, workflow: str, by: str) -> None:
         """Its triggers fire no more."""

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import aiosqlite
+import msgspec
 
 from runner.clock import Clock
 from runner.records import Ending, Firing, FiringRow, Paused
@@ -28,9 +29,10 @@ class FiringReads:
         self._written = written
         self._sql = load("firings")
 
-    async def recent(self, workflow: str, most: int) -> Sequence[FiringRow]:
-        """What became of the last firings, newest first."""
-        return [FiringRow(*row) for row in await self._all("recent", workflow, most)]
+    async def recent(self, workflows: Sequence[str], most: int) -> Sequence[FiringRow]:
+        """What became of the last firings of each schedule of these workflows, newest first."""
+        names = msgspec.json.encode(list(workflows)).decode()
+        return [FiringRow(*row) for row in await self._all("recent", names, most)]
 
     async def paused(self) -> Mapping[str, Paused]:
         """Workflows whose triggers are paused."""

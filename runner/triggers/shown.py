@@ -23,8 +23,8 @@ Documents = Iterable[dict[str, Any]]
 class FiringReads(Protocol):
     """What is asked of `runner.ports.Firings`."""
 
-    async def recent(self, workflow: str, most: int) -> Sequence[FiringRow]:
-        """What became of the last firings, newest first."""
+    async def recent(self, workflows: Sequence[str], most: int) -> Sequence[FiringRow]:
+        """What became of the last firings of each schedule of these workflows, newest first."""
 
     async def paused(self) -> Mapping[str, Paused]:
         """Workflows whose triggers are paused."""
@@ -46,7 +46,7 @@ class Shown:
         self._clock = clock
 
     async def everything(self) -> list[dict[str, Any]]:
-        """All documents; the last firings of each workflow are asked for one by one."""
+        """All documents, with the last firings of each schedule."""
         return await with_firings(self._documents(), self._current(), self._firings, self._clock.wall())
 
     async def upcoming(self) -> list[dict[str, Any]]:
@@ -65,13 +65,15 @@ async def with_firings(
 ) -> list[dict[str, Any]]:
     """The documents with their schedules' firings as they are at `now`. Raises StoreError."""
     paused = await firings.paused()
-    found = []
-    for document in with_next(documents, catalog, now, paused):
-        rows = await firings.recent(document["name"], 100) if _has_schedule(document) else []
+    found = with_next(documents, catalog, now, paused)
+    scheduled = sorted({document["name"] for document in found if _has_schedule(document)})
+    last: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in await firings.recent(scheduled, LAST) if scheduled else ():
+        last.setdefault((row.workflow, row.trigger), []).append(_told(row))
+    for document in found:
         for trigger in document.get("triggers", ()):
             if "identity" in trigger:
-                trigger["last"] = [_told(row) for row in rows if row.trigger == trigger["identity"]][:LAST]
-        found.append(document)
+                trigger["last"] = last.get((document["name"], trigger["identity"]), [])
     return found
 
 

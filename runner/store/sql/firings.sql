@@ -31,9 +31,15 @@ delete from firings where workflow = :workflow and trigger = :trigger and schedu
 );
 
 -- name: recent
--- The last firings of a workflow, newest first.
-select workflow, trigger, scheduled_at, at, outcome, run, message, count from firings
-where workflow = ? order by scheduled_at desc, trigger limit ?;
+-- The last firings of each schedule of some workflows, newest first; only those are read, however many are kept.
+select f.workflow, f.trigger, f.scheduled_at, f.at, f.outcome, f.run, f.message, f.count
+from json_each(?1) as asked
+cross join schedules as s on s.workflow = asked.value
+cross join firings as f on f.workflow = s.workflow and f.trigger = s.trigger and f.scheduled_at >= coalesce((
+    select scheduled_at from firings where workflow = s.workflow and trigger = s.trigger
+    order by scheduled_at desc limit 1 offset ?2 - 1
+), -1e999)
+order by f.scheduled_at desc, f.workflow, f.trigger;
 
 -- name: pause
 -- A person pauses a workflow's triggers.

@@ -36,7 +36,7 @@ class TestFirings:
         again = await store.admit(fired("r2", boot=store.boot))
         assert (again.verdict, again.run) == ("duplicate", "r1")
         assert await store.firings.marks() == {("job", "id-1"): 3600.0}
-        (row,) = await store.firings.recent("job", 10)
+        (row,) = await store.firings.recent(["job"], 10)
         assert (row.outcome, row.run, row.scheduled_at) == ("fired", "r1", 3600.0)
 
     async def test_what_was_decided_starts_nothing(self, store: Store) -> None:
@@ -56,25 +56,36 @@ class TestFirings:
             pass
 
         assert await store.firings.marks() == {("job", "id-1"): 2000.0}
-        assert (await store.firings.recent("old", 10), len(await store.firings.recent("job", 10))) == ([], 1)
+        assert (await store.firings.recent(["old"], 10), len(await store.firings.recent(["job"], 10))) == ([], 1)
 
     async def test_what_was_not_made_is_told(self, store: Store) -> None:
         """A row says why; the newest come first; the mark is where the row is."""
         await store.firings.record(FiringRow("job", "id-1", 3600.0, 3601.0, "refused", None, "its queue is full"))
         await store.firings.record(FiringRow("job", "id-1", 9000.0, 9001.0, "missed", None, "catch_up: none", 2))
-        rows = await store.firings.recent("job", 10)
+        rows = await store.firings.recent(["job"], 10)
         assert [(row.outcome, row.count, row.message) for row in rows] == [
             ("missed", 2, "catch_up: none"),
             ("refused", 1, "its queue is full"),
         ]
         assert await store.firings.marks() == {("job", "id-1"): 9000.0}
-        assert await store.firings.recent("other", 10) == []
+        assert await store.firings.recent(["other"], 10) == []
+
+    async def test_the_last_ones_of_many_schedules_are_one_question(self, store: Store) -> None:
+        """As many of each schedule as asked for, of the workflows asked for, however often another one fires."""
+        for number in range(1, 9):
+            await store.firings.record(FiringRow("a", "often", float(number), float(number), "ignored"))
+        for name, trigger in (("a", "seldom"), ("b", "often"), ("c", "often")):
+            await store.firings.record(FiringRow(name, trigger, 2.0, 2.0, "ignored"))
+        rows = await store.firings.recent(["a", "b", "none"], 2)
+        assert [(row.workflow, row.trigger, row.scheduled_at) for row in rows] == [
+            ("a", "often", 8.0), ("a", "often", 7.0), ("a", "seldom", 2.0), ("b", "often", 2.0),
+        ]  # fmt: skip
 
     async def test_the_newest_two_hundred_are_kept(self, store: Store) -> None:
         """A schedule of every second fills no disk."""
         for number in range(220):
             await store.firings.record(FiringRow("job", "id-1", float(number), float(number), "ignored"))
-        rows = await store.firings.recent("job", 1000)
+        rows = await store.firings.recent(["job"], 1000)
         assert [rows[0].scheduled_at, rows[-1].scheduled_at, len(rows)] == [219.0, 20.0, 200]
 
 
@@ -122,4 +133,4 @@ async def test_every_outcome_is_stored(store: Store, outcome: Any) -> None:
     """As it was given."""
     row = FiringRow("job", "id-1", 1.0, 2.0, outcome, "r1" if outcome == "fired" else None, "why")
     await store.firings.record(row)
-    assert await store.firings.recent("job", 1) == [row]
+    assert await store.firings.recent(["job"], 1) == [row]

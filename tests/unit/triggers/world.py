@@ -62,7 +62,7 @@ class World:
 
     async def firings(self, workflow: str) -> list[FiringRow]:
         """What became of its firings, oldest first."""
-        return list(reversed(await self.engine.store.firings.recent(workflow, 1000)))
+        return list(reversed(await self.engine.store.firings.recent([workflow], 1000)))
 
     async def runs(self, workflow: str) -> list[Any]:
         """Its runs, oldest first."""
