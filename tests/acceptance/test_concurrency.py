@@ -2,6 +2,8 @@
 
 import signal
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import anyio
 import httpx
@@ -43,6 +45,15 @@ class Peer:
         now[request.path] -= 1
         return web.Response()
 
+    @contextmanager
+    def freed(self) -> Iterator[None]:
+        """Whatever goes wrong in the block, nobody is kept after it."""
+        try:
+            yield
+        except BaseException:
+            self.opened.set()
+            raise
+
     def forget(self) -> None:
         """Whoever waits is dead."""
         self.now, self.came = Counter(), anyio.Event()
@@ -74,16 +85,17 @@ def is_full(installation: Installation, daemon: Daemon) -> None:
 async def test_limits_hold_across_a_kill(installation: Installation, http_server: OpenServer) -> None:
     """What was queued stays so, what was full stays full, never two of a key are at work; all end, oldest first."""
     peer = Peer()
+    installation.settings(shutdown_timeout="1ms")
     url = (await http_server(peer.__call__)).origin
     installation.write("queue.yaml", QUEUE.format(url=url))
     installation.write("skip.yaml", SKIP.format(url=url))
-    with installation.daemon() as daemon:
+    with peer.freed(), installation.daemon() as daemon:
         runs = await run_sync(fill, daemon)
         await peer.came.wait()
         await run_sync(is_full, installation, daemon)
         await run_sync(daemon.stop, signal.SIGKILL)
     peer.forget()
-    with installation.daemon() as daemon:
+    with peer.freed(), installation.daemon() as daemon:
         await peer.came.wait()
         await run_sync(is_full, installation, daemon)
         peer.opened.set()

@@ -91,7 +91,12 @@ def test_runs_are_cancelled_and_go_on_again(there: Elsewhere) -> None:
     ended = there.run("runs", "show", run, "--follow", "--json", token=token)
     again = there.run("runs", "rerun", run, "--json", token=token)
     there.run("runs", "cancel", run, token=token)
+    with httpx.Client(base_url=there.url, headers={"authorization": f"Bearer {token}"}) as http:
+        journal = http.get(f"/api/v1/runs/{run}/journal").json()["items"]
 
+    assert [(each["e"], each["by"]) for row in journal for each in row["events"] if each.get("by")] == [
+        (kind, "token read-run") for kind in ("cancelling", "rerun", "cancelling")
+    ]
     assert cancelled[:2] == (0, f"run {run} will end as cancelled\n")
     assert (ended[0], json.loads(ended[1])["state"]) == (1, "cancelled")
     assert json.loads(again[1])["run"] == run
@@ -132,14 +137,14 @@ def test_an_item_s_question_is_answered_at_its_place(there: Elsewhere) -> None:
 
 
 def test_workflows_are_listed_paused_and_checked(there: Elsewhere) -> None:
-    """A broken file stands on top; a file of this folder is checked by the daemon there, under its own name."""
+    """A broken file stands on top, whatever its name; a file of this folder is checked by the daemon there, under its own name."""
     token = there.token("read", "run")
-    there.beside.write("broken.yaml", "actions: 5\n")
+    there.beside.write("zzz.yaml", "actions: 5\n")
     there.daemon.wait_for("workflows reloaded", broken=1)
     bad = there.away / "bad.yaml"
     bad.write_text("actions:\n  - {id: a, type: nosuch}\n")
 
-    for words in (("workflows", "list"), ("workflows", "show", "greet", "--json")):
+    for words in (("workflows", "list", "--json"), ("workflows", "show", "greet", "--json")):
         assert there.run(*words, token=token)[1] == there.beside.run(*words, check=True).stdout.decode(), words
     assert there.run("workflows", "pause", "greet", token=token)[0] == 0
     assert "by token read-run" in there.beside.run("workflows", "show", "greet", check=True).stdout.decode()

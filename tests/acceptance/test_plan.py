@@ -142,5 +142,7 @@ def test_validate_live_asks_databases_and_vault(installation: Installation) -> N
     assert "There is no secret NOT_SET" in live.stdout.decode()
     installation.set_secret("NOT_SET", "a-value-of-a-secret")
     live = installation.run("validate", "--live")
-    assert b"no such table: nowhere" in live.stdout, live.stdout
+    (told,) = live.stdout.decode().splitlines()
+    assert "w.yaml:6:" in told
+    assert "no such table: nowhere" in told
     assert installation.run("validate", "--live", "--url", "http://127.0.0.1:9").returncode == 2
