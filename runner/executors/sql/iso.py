@@ -11,7 +11,7 @@ functions; the drivers call them.
 # ruff: noqa: PLR2004  the numbers of a calendar and a clock say what they are
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
 DAY: Final = 86_400_000_000
 """Microseconds of a day."""
@@ -23,13 +23,6 @@ _DATE_ONLY: Final = re.compile(_DATE, re.ASCII)
 _TIME_ONLY: Final = re.compile(_TIME, re.ASCII)
 _MOMENT: Final = re.compile(rf"{_DATE}(?:[Tt ]{_TIME} ?{_OFFSET})?", re.ASCII)
 _DAYS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-
-
-class Moment(NamedTuple):
-    """Microseconds since 1970-01-01T00:00Z, and whether the text said which offset it meant."""
-
-    microseconds: int
-    has_offset: bool
 
 
 def parse_date(text: str) -> int | None:
@@ -44,8 +37,12 @@ def parse_time(text: str) -> int | None:
     return _clock(match) if match else None
 
 
-def parse_moment(text: str) -> Moment | None:
-    """A date, or a date and a time, with or without offset; None for anything else, or finer than a microsecond."""
+def parse_moment(text: str) -> int | None:
+    """
+    A date, or a date and a time, with or without offset, as microseconds since 1970-01-01T00:00Z.
+
+    None for anything else, or finer than a microsecond.
+    """
     match = _MOMENT.fullmatch(text)
     if match is None:
         return None
@@ -53,7 +50,7 @@ def parse_moment(text: str) -> Moment | None:
     if days is None or clock is None:
         return None
     shift = _shift(match["offset"])
-    return None if shift is None else Moment(days * DAY + clock - shift, match["offset"] is not None)
+    return None if shift is None else days * DAY + clock - shift
 
 
 def format_date(days: int) -> str:

@@ -88,7 +88,7 @@ def _number(value: float) -> Any:
 
 def _text(value: str) -> str:
     moment = iso.parse_moment(value) if _WITH_OFFSET.fullmatch(value) else None
-    return checked_text(value) if moment is None else iso.format_moment(moment.microseconds).replace("T", " ")
+    return checked_text(value) if moment is None else iso.format_moment(moment).replace("T", " ")
 
 
 def read(value: Any, column: Any) -> Any:

@@ -119,7 +119,7 @@ def _moment(value: Any, _: PgType) -> int | None:
     if value in ("infinity", "-infinity"):
         return INFINITE_MOMENT if value == "infinity" else -INFINITE_MOMENT - 1
     moment = iso.parse_moment(value) if isinstance(value, str) else None
-    return None if moment is None else moment.microseconds - EPOCH
+    return None if moment is None else moment - EPOCH
 
 
 def _uuid(value: Any, _: PgType) -> uuid.UUID | None:

@@ -18,7 +18,7 @@ class TestAgainstPython:
         """For years that Python has, both agree."""
         microseconds = (moment - EPOCH) // timedelta(microseconds=1)
 
-        assert iso.parse_moment(moment.isoformat()) == (microseconds, True)
+        assert iso.parse_moment(moment.isoformat()) == microseconds
         assert datetime.fromisoformat(iso.format_moment(microseconds) + "+00:00") == moment
 
     @given(st.dates())
@@ -41,7 +41,7 @@ class TestAgainstPython:
         found = iso.parse_moment(zoned.isoformat())
 
         assert found is not None
-        assert found.microseconds == naive // timedelta(microseconds=1)
+        assert found == naive // timedelta(microseconds=1)
 
     @given(st.integers(-2_500_000, 100_000_000))
     def test_every_day_comes_back(self, days: Any) -> None:
