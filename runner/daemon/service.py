@@ -37,7 +37,7 @@ from runner.daemon.root import (
 from runner.daemon.secret_uses import SecretUses
 from runner.daemon.vault import log_audit_head, rotate, tell_at_start
 from runner.daemon.vault_keeper import open_keeper
-from runner.errors import RunnerError
+from runner.errors import RunnerError, SecretError
 from runner.ports import Store
 from runner.secrets.hardening import harden
 from runner.secrets.seen import keep_flushed, seen_path
@@ -246,12 +246,20 @@ async def _start_watching(
 ) -> anyio.abc.TaskGroup:
     """What goes on beside the runs until the block ends; more may be started in what comes back."""
     catalogs, vault, seen = service.catalogs, confidential.vault, confidential.seen
+
+    async def secrets_changed() -> None:
+        try:
+            await confidential.resolver.know_all()
+        except SecretError as error:
+            _log.error("a changed vault cannot be opened whole: its new values are not masked", error=str(error))
+        await catalogs.judge_again()
+
     tasks = await stack.enter_async_context(anyio.create_task_group())
     stack.callback(tasks.cancel_scope.cancel)
     tasks.start_soon(confidential.resolver.know_all)
     tasks.start_soon(catalogs.watch)
     tasks.start_soon(log_audit_head, vault, clock)
-    tasks.start_soon(uses.watch, catalogs.judge_again, clock)
+    tasks.start_soon(uses.watch, secrets_changed, clock)
     tasks.start_soon(keep_flushed, seen_path(settings.sqlite.path), seen, clock)
     if vault is not None:
         tasks.start_soon(remind, vault, clock)

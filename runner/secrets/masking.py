@@ -8,8 +8,9 @@ Tell the redactor what is secret, before anybody can write it.
     a variable's value, a NAME_FILE's content ──► at once
 
 The daemon calls `start` once; the resolver calls `update` before it hands a value out, the daemon before it goes on
-with runs that were cut off: no secret is delivered of which a form is not known. What was known once stays masked
-until the process ends, though it was replaced or deleted since: answers to it may still come in.
+with runs that were cut off and within a second of each change of the vault: no secret is delivered of which a form is
+not known. What was known once stays masked until the process ends, though it was replaced or deleted since: answers
+to it may still come in.
 """
 
 from collections.abc import Mapping

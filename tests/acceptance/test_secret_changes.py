@@ -1,6 +1,8 @@
 """A daemon under load, and others that change a secret: each change counts for the next action."""
 
+import json
 import re
+import time
 
 import anyio
 import anyio.to_thread
@@ -58,3 +60,18 @@ async def test_each_of_a_hundred_changes_counts_for_the_next_action(
     assert seen == [f"value-number-{number:03}" for number in range(CHANGES)]
     assert len(under_load) > CLIENTS
     assert set(under_load) == {200}
+
+
+def test_a_new_secret_that_nobody_has_asked_for_is_masked(installation: Installation) -> None:
+    """It comes into a run in another way, soon after it was set beside the daemon."""
+    installation.write(
+        "echo.yaml", "inputs: {text: {type: string}}\noutput: $input.text\nactions: [{id: a, type: set, config: 1}]"
+    )
+    with installation.daemon():
+        installation.set_secret("NEW", "canary-that-nobody-asked-for")
+        deadline = time.monotonic() + PATIENCE
+        told = ""
+        while told != "[secret NEW]":
+            assert time.monotonic() < deadline, told
+            done = installation.run("run", "echo", "-i", "text=canary-that-nobody-asked-for", "--json", check=True)
+            told = json.loads(done.stdout)["output"]

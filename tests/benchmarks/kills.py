@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import OpenServer
-from tests.integration.kills.test_kills import kill_and_count
+from tests.integration.kills.test_kills import addresses, kill_and_count
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(7200)]
 
@@ -23,11 +23,7 @@ A_TURN = 10
 @pytest.mark.parametrize("turn", range(-(-KILLS // A_TURN)))
 async def test_kills(turn: int, tmp_path: Path, postgres_url: str, mysql_url: str, http_server: OpenServer) -> None:
     """Ten kills."""
-    databases = {
-        "PostgreSQL": postgres_url,
-        "SQLite": f"sqlite:///{tmp_path}/data/files/kills.db",
-        "MariaDB": mysql_url,
-    }
+    databases = addresses(tmp_path, postgres_url, mysql_url)
     name = list(databases)[turn % len(databases)]
     kills = min(A_TURN, KILLS - turn * A_TURN)
     in_a_row = turn % 4 == 3

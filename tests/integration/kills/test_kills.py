@@ -1,10 +1,12 @@
 """A daemon that is killed again and again loses no run, repeats no finished action, and does each insert once."""
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import anyio
+import pytest
 from aiohttp import web
 from anyio.to_thread import run_sync
 
@@ -14,6 +16,18 @@ from tests.acceptance.conftest import Installation
 from tests.conftest import OpenServer
 from tests.integration.executors.sql.conftest import FakeCall, rendered
 from tests.integration.kills.harness import WORKFLOW, Counts, count, endure
+
+KILLS = 4
+"""On each database. Of those that are aimed (`test_aimed`, `test_journal_aimed`) there are more."""
+
+
+def addresses(folder: Path, postgres_url: str, mysql_url: str) -> Mapping[str, str]:
+    """A database of each kind."""
+    return {
+        "PostgreSQL": postgres_url,
+        "SQLite": f"sqlite:///{folder}/data/files/kills.db",
+        "MariaDB": mysql_url,
+    }
 
 
 async def execute(database: str, folder: Path, *statements: str) -> list[dict[str, object]]:
@@ -53,9 +67,13 @@ async def kill_and_count(
     return counts
 
 
-async def test_two_kills_with_fifty_runs_in_flight(tmp_path: Path, postgres_url: str, http_server: OpenServer) -> None:
+@pytest.mark.parametrize("database", ["PostgreSQL", "SQLite", "MariaDB"])
+async def test_kills_with_fifty_runs_in_flight(
+    tmp_path: Path, postgres_url: str, mysql_url: str, http_server: OpenServer, database: str
+) -> None:
     """Accepted runs lost, finished actions repeated, inserts doubled or missing: none; each journal is whole."""
-    counts = await kill_and_count(tmp_path, postgres_url, http_server, 2, 7)
+    address = addresses(tmp_path, postgres_url, mysql_url)[database]
+    counts = await kill_and_count(tmp_path, address, http_server, KILLS, 7)
 
     assert counts.cut > 0
     assert counts.wrong == 0, counts
