@@ -17,7 +17,7 @@ from tests.conftest import OpenServer
 from tests.integration.executors.sql.conftest import FakeCall, rendered
 from tests.integration.kills.harness import WORKFLOW, Counts, count, endure
 
-KILLS = 4
+KILLS = 17
 """On each database. Of those that are aimed (`test_aimed`, `test_journal_aimed`) there are more."""
 
 
@@ -42,7 +42,7 @@ async def execute(database: str, folder: Path, *statements: str) -> list[dict[st
 
 async def unhurried(_: web.Request) -> web.StreamResponse:
     """Answers late enough for runs to be in flight when the kill comes."""
-    await anyio.sleep(0.4)
+    await anyio.sleep(0.15)
     return web.json_response({"ok": True})
 
 
