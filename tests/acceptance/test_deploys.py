@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from anyio.to_thread import run_sync
 
-from tests.acceptance.conftest import Installation
+from tests.acceptance.conftest import PATIENCE, Installation
 from tests.conftest import OpenServer
 
 pytestmark = pytest.mark.timeout(900)
@@ -45,17 +45,20 @@ async def test_deploys_with_runs_in_flight_fail_none(installation: Installation,
     installation.settings(shutdown_timeout="1ms")
     peer = Peer()
     installation.write("flow.yaml", FLOW.format(url=(await http_server(peer.__call__)).origin))
-    for number in range(DEPLOYS):
-        peer.came = anyio.Event()
-        with installation.spawn() as daemon:
-            await run_sync(daemon.wait_for, "ready")
-            for _ in range(RUNS if number == 0 else 0):
-                answer = await run_sync(httpx.post, f"http://127.0.0.1:{daemon.port}/go")
-                assert answer.status_code == 202
-            await peer.came.wait()
-            assert await run_sync(daemon.stop) == 0
-            assert not [line for line in daemon.lines if "one at a time" in line["event"]]
-    peer.opened.set()
+    try:
+        for number in range(DEPLOYS):
+            peer.came = anyio.Event()
+            with installation.spawn() as daemon:
+                await run_sync(daemon.wait_for, "ready")
+                for _ in range(RUNS if number == 0 else 0):
+                    answer = await run_sync(httpx.post, f"http://127.0.0.1:{daemon.port}/go")
+                    assert answer.status_code == 202
+                with anyio.fail_after(PATIENCE):
+                    await peer.came.wait()
+                assert await run_sync(daemon.stop) == 0
+                assert not [line for line in daemon.lines if "one at a time" in line["event"]]
+    finally:
+        peer.opened.set()
     with installation.daemon() as daemon:
         await run_sync(lambda: daemon.wait_for("run succeeded", times=RUNS))
     done = installation.run("runs", "list", "--json", check=True)
