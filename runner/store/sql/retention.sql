@@ -35,8 +35,8 @@ delete from runs where id in (select value from json_each(?));
 insert into swept (run) values (?);
 
 -- name: hidden
--- The one that such steps are under way for.
-select swept.run, runs.revision from swept join runs on runs.id = swept.run limit 1;
+-- The one that such steps are under way for. Not a join: SQLite would look through all runs for one that is in `swept`.
+select run, (select revision from runs where runs.id = swept.run) from swept limit 1;
 
 -- name: delete_blobs
 -- Some parts of its values.
