@@ -170,7 +170,7 @@ class TestRunaways:
             _, errors = compile_all(value, {(): kind})
             assert all(len(str(error)) < 500 for error in errors)
 
-        assert time.thread_time() - began < 2
+        assert time.thread_time() - began < 10
 
 
 class TestBounds:
