@@ -169,6 +169,14 @@ class TestFailingAlone:
         assert await store._writer.call(lambda connection: connection.execute(count).fetchone()) == (0,)
 
 
+def writing(store: SqliteStore, path: Path) -> sqlite3.Connection:
+    """Somebody else's connection that holds a transaction open; the store waits hardly at all for it."""
+    store._writer._connection.execute("pragma busy_timeout = 10")
+    person = sqlite3.connect(path, isolation_level=None)
+    person.execute("begin immediate")
+    return person
+
+
 class TestNoRoom:
     async def test_a_full_disk_is_waited_for(self, store: SqliteStore) -> None:
         """SQLite says that the database is full; once it is not, everything is written in its order."""
@@ -213,9 +221,7 @@ class TestNoRoom:
         """A person who holds a transaction open in the file delays the runs and loses them nothing."""
         async with open_store(tmp_path / "runs.db") as store:
             await admit(store, "run-1")
-            store._writer._connection.execute("pragma busy_timeout = 10")
-            person = sqlite3.connect(tmp_path / "runs.db", isolation_level=None)
-            person.execute("begin immediate")
+            person = writing(store, tmp_path / "runs.db")
 
             promise = store.append(ended("run-1", 2))
             with pytest.raises(StoreDegradedError, match=r"^the disk refuses to write: database is locked$"):
@@ -229,9 +235,7 @@ class TestNoRoom:
         """Also where nothing waits: a transaction that writes nothing would go through on a full disk."""
         async with open_store(tmp_path / "runs.db") as store:
             await admit(store, "run-1")
-            store._writer._connection.execute("pragma busy_timeout = 10")
-            person = sqlite3.connect(tmp_path / "runs.db", isolation_level=None)
-            person.execute("begin immediate")
+            person = writing(store, tmp_path / "runs.db")
             with pytest.raises(StoreDegradedError):
                 await claim_until_refused(store)
             before = (tmp_path / "runs.db-wal").stat().st_size
